@@ -1,0 +1,1 @@
+"""Thermostat: autoscaling as a service for OpenStack."""

@@ -1,0 +1,1 @@
+"""What decides: values in, values out. No clock, environment, random number, logger or I/O."""

@@ -1,0 +1,171 @@
+"""The group: how many members are wanted, and what was last seen of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.core.capacity import Bounds
+from chalicelib.core.cooldown import Stamp
+from chalicelib.core.errors import Invalid
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+
+
+class RemovalOrder(StrEnum):
+    """Which of the members in service goes first when there are too many."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    OLDEST_CONFIGURATION = "oldest_configuration"
+
+
+class GroupStatus(StrEnum):
+    """What a caller reads first."""
+
+    ACTIVE = "active"
+    CONVERGING = "converging"
+    ERROR = "error"
+    CREDENTIAL_ERROR = "credential_error"
+    FROZEN = "frozen"
+    DELETING = "deleting"
+
+
+class TroubleKind(StrEnum):
+    """Whose fault it is that a group cannot get what it wants."""
+
+    CREDENTIAL = "credential"  # Keystone no longer lets us act for the owner
+    REFUSED = "refused"  # the cloud refuses the request itself: quota, unknown image, policy
+    BUILD = "build"  # servers are accepted and then fail to build
+    CLOUD = "cloud"  # the cloud is busy, broken or out of reach
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a group creates nothing at present.
+
+    Attributes:
+        reason: a sentence for the owner, with the cloud's own words.
+        attempts: how often in a row it went wrong.
+        retry_at: when it is tried again by itself; None waits for a change or a request to converge.
+    """
+
+    kind: TroubleKind
+    reason: str
+    since: datetime
+    attempts: int
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Nobody and nothing may change the group until ``until`` (None: until thawed)."""
+
+    reason: str
+    until: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        """Return whether the freeze is still on."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What the last round of convergence saw; written under its lease.
+
+    Attributes:
+        generation: the group's generation that the round worked for.
+        settled: nothing was left to do for that generation.
+        current_size: members that count, in service or on their way.
+        in_service: members that serve.
+    """
+
+    generation: int = 0
+    settled: bool = False
+    current_size: int = 0
+    in_service: int = 0
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What an owner wants; written only on the ``generation`` it was read at.
+
+    Attributes:
+        desired_capacity: the single truth about how many members there should be.
+        cooldown_seconds: the group's own cooldown, which holds beside the policy's.
+        availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
+        build_timeout_seconds: how long a server may build before it is replaced.
+        generation: goes up by one with every change of what is wanted.
+    """
+
+    project_id: ProjectId
+    id: GroupId
+    name: str
+    launch_configuration_id: LaunchConfigurationId
+    credential_id: CredentialId
+    bounds: Bounds
+    desired_capacity: int
+    cooldown_seconds: int
+    removal_order: RemovalOrder
+    availability_zones: tuple[str, ...]
+    build_timeout_seconds: int
+    created_at: datetime
+    updated_at: datetime
+    generation: int = 1
+    deleting: bool = False
+    freeze: Freeze | None = None
+    cooldowns: tuple[Stamp, ...] = ()
+    observed: Observed = field(default_factory=Observed)
+    fingerprint: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the members are as this very generation wants them."""
+        return self.observed.settled and self.observed.generation == self.generation
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps the group from what this very generation wants: any change arms it again."""
+        return self.observed.trouble if self.observed.generation == self.generation else None
+
+    def may_create(self, now: datetime) -> bool:
+        """Return whether new members may be asked for at ``now``, as far as trouble goes."""
+        trouble = self.trouble
+        return trouble is None or (trouble.retry_at is not None and trouble.retry_at <= now)
+
+    def frozen(self, now: datetime) -> bool:
+        """Return whether the group is frozen at ``now``."""
+        return self.freeze is not None and self.freeze.holds(now)
+
+    def wanted_capacity(self) -> int:
+        """Return how many members to converge to: none once the group is being deleted."""
+        return 0 if self.deleting else self.desired_capacity
+
+    def status(self, now: datetime) -> tuple[GroupStatus, str | None]:
+        """Return the status and, where there is one, the reason for it."""
+        trouble = self.trouble
+        reason = trouble.reason if trouble else None
+        if self.deleting:
+            return GroupStatus.DELETING, reason
+        if trouble and trouble.kind is TroubleKind.CREDENTIAL:
+            return GroupStatus.CREDENTIAL_ERROR, reason
+        if self.freeze is not None and self.freeze.holds(now):
+            return GroupStatus.FROZEN, self.freeze.reason
+        if trouble and trouble.kind is not TroubleKind.CLOUD:
+            return GroupStatus.ERROR, reason
+        return (GroupStatus.ACTIVE if self.settled else GroupStatus.CONVERGING), reason
+
+
+def require_within(bounds: Bounds, desired_capacity: int) -> None:
+    """Refuse a desired capacity outside ``bounds``.
+
+    Raises:
+        Invalid: it is smaller than min_size or larger than max_size.
+    """
+    if bounds.clamp(desired_capacity) != desired_capacity:
+        raise Invalid(
+            "group.desired_outside_bounds",
+            f"desired_capacity {desired_capacity} is outside min_size {bounds.min_size} "
+            f"and max_size {bounds.max_size}.",
+        )

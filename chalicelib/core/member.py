@@ -1,0 +1,192 @@
+"""Members and the servers that stand for them: what is written down, what is seen, what to make of it.
+
+A member is written down before its server is asked for, under a name that no other server has. So a
+server whose request was answered into the void is found again by its name and adopted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, ProjectId, ServerId
+
+
+class MemberState(StrEnum):
+    """What is written down about a member. One that is gone has no row: activities tell its story."""
+
+    PLANNED = "planned"  # written down; whether the cloud was asked is not known
+    BUILDING = "building"  # the cloud has it
+    IN_SERVICE = "in_service"  # it was seen serving
+    DELETING = "deleting"  # it is to go, whatever the group wants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One server of a group, as written down.
+
+    Attributes:
+        name: the server's name in Nova, unique among all members.
+        server_id: Nova's id; None until it is known.
+        labelled: the server carries this member's id in its metadata.
+        protected: never removed to make the group smaller.
+        requested_at: when the server was asked for.
+        deleting_because: why it is to go, once it is.
+    """
+
+    project_id: ProjectId
+    group_id: GroupId
+    id: MemberId
+    name: str
+    state: MemberState
+    launch_configuration_id: LaunchConfigurationId
+    availability_zone: str | None
+    requested_at: datetime
+    created_at: datetime
+    server_id: ServerId | None = None
+    labelled: bool = False
+    protected: bool = False
+    deleting_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One server as Nova shows it.
+
+    Attributes:
+        status: Nova's word, in capitals; one we do not know is left alone.
+        task: what Nova is doing with it (``OS-EXT-STS:task_state``), None when nothing.
+        fault: why it is in ERROR, if Nova says.
+    """
+
+    id: ServerId
+    name: str
+    status: str
+    task: str | None
+    created_at: datetime
+    metadata: Mapping[str, str]
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """A member beside the server that stands for it, if one is seen."""
+
+    member: Member
+    server: Server | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """All that one round sees of a group.
+
+    Attributes:
+        strays: servers that carry the group's mark and stand for no member: asked for twice, or too late.
+    """
+
+    sights: tuple[Sight, ...]
+    strays: tuple[Server, ...]
+
+
+class Fate(StrEnum):
+    """What becomes of a member."""
+
+    SERVES = "serves"  # counts
+    BUILDS = "builds"  # counts, and is waited for
+    HELD = "held"  # counts, and is left alone
+    BROKEN = "broken"  # is deleted and replaced
+    LOST = "lost"  # has no server: is struck off and replaced
+    LEAVES = "leaves"  # does not count, its server is going
+
+
+_FATE_OF_STATUS: Mapping[str, Fate] = {
+    "ACTIVE": Fate.SERVES,
+    "BUILD": Fate.BUILDS,
+    "ERROR": Fate.BROKEN,
+    "SHUTOFF": Fate.BROKEN,
+    "DELETED": Fate.LOST,
+    "SOFT_DELETED": Fate.LOST,
+}
+"""Every other status (RESCUE, MIGRATING, SUSPENDED, UNKNOWN, one yet to be invented) is held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is waited.
+
+    Attributes:
+        build: from the request until the server serves.
+        adoption: from the request until its server shows itself; the slowest that Nova may be between
+            accepting a request and listing the server.
+    """
+
+    build: timedelta
+    adoption: timedelta
+
+
+def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
+    """Return what becomes of a member, given what is seen of its server."""
+    member, server = sight.member, sight.server
+    waited = now - member.requested_at
+    if member.state is MemberState.DELETING:
+        return Fate.LEAVES
+    if server is None:
+        fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
+        return Fate.BUILDS if fresh else Fate.LOST
+    if server.task == "deleting":
+        return Fate.LEAVES
+    verdict = _FATE_OF_STATUS.get(server.status, Fate.HELD)
+    return Fate.BROKEN if verdict is Fate.BUILDS and waited >= patience.build else verdict
+
+
+def compare(members: Iterable[Member], servers: Iterable[Server]) -> Scene:
+    """Match members with servers: by Nova's id where it is known, else by the name asked for.
+
+    A server listed twice (Nova's pages may overlap) counts once. Of two servers under one unclaimed name
+    the older one is the member's, the other a stray.
+    """
+    by_id = {server.id: server for server in sorted(servers, key=_age)}
+    by_name: dict[str, Server] = {}
+    for server in by_id.values():
+        by_name.setdefault(server.name, server)
+    sights = tuple(
+        Sight(
+            member=member,
+            server=by_name.get(member.name) if member.server_id is None else by_id.get(member.server_id),
+        )
+        for member in members
+    )
+    claimed = {sight.server.id for sight in sights if sight.server is not None}
+    return Scene(sights=sights, strays=tuple(s for s in by_id.values() if s.id not in claimed))
+
+
+def _age(server: Server) -> tuple[datetime, str]:
+    return server.created_at, server.id
+
+
+GROUP_KEY = "thermostat:group"
+MEMBER_KEY = "thermostat:member"
+
+
+def group_tag(group_id: GroupId) -> str:
+    """Return the tag that every server of the group carries; Nova lists by it."""
+    return f"{GROUP_KEY}:{group_id}"
+
+
+def group_metadata(group_id: GroupId) -> dict[str, str]:
+    """Return the metadata that every server of the group carries; ``metering.server_group`` is Aodh's."""
+    return {GROUP_KEY: group_id, "metering.server_group": group_id}
+
+
+def base_name(group_name: str, batch: str) -> str:
+    """Return the name for one request of servers: readable, and made unique by ``batch``."""
+    readable = re.sub(r"[^a-z0-9]+", "-", group_name.lower()).strip("-")[:40].strip("-")
+    return f"{readable or 'group'}-{batch}"
+
+
+def names_of_batch(base: str, count: int) -> tuple[str, ...]:
+    """Return the names that Nova gives the ``count`` servers of one request named ``base``."""
+    return (base,) if count == 1 else tuple(f"{base}-{number}" for number in range(1, count + 1))

@@ -1,0 +1,85 @@
+"""The policy: what an alarm, a webhook or a person sets in motion; and the webhook that may do so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.core.capacity import Adjustment, Direction
+from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
+
+
+class PolicyMode(StrEnum):
+    """Whether a policy acts, only says what it would do, or is off."""
+
+    ACTIVE = "active"
+    SHADOW = "shadow"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A rule that changes the desired capacity of one group."""
+
+    project_id: ProjectId
+    id: PolicyId
+    group_id: GroupId
+    name: str
+    adjustment: Adjustment
+    cooldown_seconds: int
+    mode: PolicyMode
+    created_at: datetime
+    updated_at: datetime
+    generation: int = 1
+    fingerprint: str | None = None
+
+
+class DirectionLimit(StrEnum):
+    """Which changes a webhook may set in motion."""
+
+    ANY = "any"
+    OUT = "out"
+    IN = "in"
+
+    def allows(self, direction: Direction) -> bool:
+        """Return whether a change in ``direction`` is within the limit."""
+        return self is DirectionLimit.ANY or self.value == direction.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHash:
+    """One live token of a webhook, as its SHA-256 in hex; the token itself is kept nowhere."""
+
+    sha256: str
+    issued_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A capability URL for one policy.
+
+    Attributes:
+        tokens: newest first, at most two: the one in use and, for a while after a rotation, the one before.
+        expires_at: when the webhook as a whole ends; None is never.
+    """
+
+    project_id: ProjectId
+    id: WebhookId
+    policy_id: PolicyId
+    group_id: GroupId
+    name: str
+    direction: DirectionLimit
+    tokens: tuple[TokenHash, ...]
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    generation: int = 1
+    fingerprint: str | None = None
+
+    def token_is_live(self, sha256: str, now: datetime) -> bool:
+        """Return whether the token with this hash may be used at ``now``."""
+        ends = [self.expires_at, *(t.expires_at for t in self.tokens if t.sha256 == sha256)]
+        known = len(ends) > 1
+        return known and all(end is None or now < end for end in ends)

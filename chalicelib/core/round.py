@@ -1,0 +1,135 @@
+"""What a round of convergence comes to: what is noted about the group, and when it is looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.core.cooldown import completed
+from chalicelib.core.group import Group, Observed, Trouble, TroubleKind
+from chalicelib.core.plan import Plan
+
+REOBSERVE_AFTER = timedelta(seconds=240)
+"""A settled group is looked at again after this and at most a minute's tick: within five minutes."""
+
+_LOOK_SOONEST = timedelta(seconds=1)
+_LOOK_LATEST = timedelta(seconds=20)
+
+_BACK_OFF = {
+    TroubleKind.BUILD: (timedelta(seconds=10), timedelta(minutes=30)),
+    TroubleKind.CLOUD: (timedelta(seconds=5), timedelta(minutes=5)),
+    TroubleKind.CREDENTIAL: (timedelta(minutes=1), timedelta(minutes=5)),
+}
+"""First and longest wait of each kind; what is refused outright waits for a change instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setback:
+    """What went wrong in a round.
+
+    Attributes:
+        for_good: trying again by itself cannot help; only a change can.
+        retry_after: the cloud's own wish, where it has one.
+    """
+
+    kind: TroubleKind
+    reason: str
+    for_good: bool = False
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """How a round leaves its group.
+
+    Attributes:
+        group: the group with what was observed, and, when a change completed, its cooldowns started anew.
+        look_again_at: when the next round is due.
+    """
+
+    group: Group
+    look_again_at: datetime
+
+
+def back_off(kind: TroubleKind, attempts: int, jitter: float) -> timedelta:
+    """Return how long to wait after ``attempts`` failures in a row.
+
+    Doubles from a first wait to a longest one; ``jitter`` (0 to 1) spreads groups that failed together
+    over the upper half of the wait.
+    """
+    first, longest = _BACK_OFF[kind]
+    doubled = min(first * (1 << min(attempts - 1, 20)), longest)
+    return doubled * (0.5 + jitter / 2)
+
+
+def conclude(
+    group: Group, plan: Plan | None, setback: Setback | None, *, now: datetime, jitter: float, cut_short: bool
+) -> Conclusion:
+    """Return how the round that followed ``plan`` leaves ``group``.
+
+    Args:
+        plan: None when the cloud could not even be looked at: what was known stays known.
+        setback: what went wrong, beside the servers that failed to build.
+        cut_short: the round ran out of time before it ran out of steps.
+    """
+    if setback is None and plan is not None and plan.failed_builds:
+        setback = Setback(kind=TroubleKind.BUILD, reason=_failed(plan.failed_builds))
+    settled = plan is not None and plan.settled and setback is None
+    trouble = None if settled else _trouble(group, setback, now, jitter)
+    before = group.observed
+    observed = Observed(
+        generation=group.generation,
+        settled=settled,
+        current_size=plan.current_size if plan else before.current_size,
+        in_service=plan.in_service if plan else before.in_service,
+        trouble=trouble,
+    )
+    after = replace(group, observed=observed)
+    if settled:
+        after = replace(after, cooldowns=completed(group.cooldowns, now))
+    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now)
+    return Conclusion(group=after, look_again_at=look_again_at)
+
+
+def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float) -> Trouble | None:
+    """Return the trouble that the group is in now.
+
+    A round without a setback ends trouble with the cloud or the credential. What was refused stays refused
+    until something changes, and builds count as failing until the group is complete.
+    """
+    known = group.observed.trouble
+    if setback is None:
+        building = known is not None and known.kind is TroubleKind.BUILD
+        refused = group.trouble is not None and group.trouble.kind is TroubleKind.REFUSED
+        return known if building or refused else None
+    again = known is not None and known.kind is setback.kind
+    attempts = known.attempts + 1 if known is not None and again else 1
+    waits_for_change = setback.for_good or setback.kind is TroubleKind.REFUSED
+    wait = None if waits_for_change else setback.retry_after or back_off(setback.kind, attempts, jitter)
+    return Trouble(
+        kind=setback.kind,
+        reason=setback.reason,
+        since=known.since if known is not None and again else now,
+        attempts=attempts,
+        retry_at=None if wait is None else now + wait,
+    )
+
+
+def _look_again(group: Group, plan: Plan | None, now: datetime) -> datetime:
+    """Return when the group is due: soon while something moves, else when its hold ends, else by routine."""
+    if group.settled:
+        return now + REOBSERVE_AFTER
+    if plan is not None and plan.moves:
+        age = now - group.updated_at
+        return now + max(_LOOK_SOONEST, min(age / 8, _LOOK_LATEST))
+    holds = [now + REOBSERVE_AFTER]
+    if group.freeze is not None and group.freeze.until is not None:
+        holds.append(group.freeze.until)
+    if group.trouble is not None and group.trouble.retry_at is not None:
+        holds.append(group.trouble.retry_at)
+    return max(now + _LOOK_SOONEST, min(holds))
+
+
+def _failed(failed: tuple[str, ...]) -> str:
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"Servers fail to build: {failed[0]}{more}"

@@ -1,0 +1,149 @@
+"""What flows need of OpenStack: the way into an owner's project, and Keystone towards callers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from chalicelib.core.credential import Caller, Credential
+from chalicelib.core.ids import GroupId, ProjectId, ServerId
+from chalicelib.core.launch import ServerTemplate
+from chalicelib.core.member import Server
+
+
+class Vault(Protocol):
+    """Encryption of secrets, bound to the project and the id they belong to."""
+
+    def seal(self, project_id: ProjectId, id_: str, secret: str) -> str:
+        """Return ``secret`` encrypted, as text."""
+
+    def open(self, project_id: ProjectId, id_: str, sealed: str) -> str:
+        """Return what was sealed for the same project and id."""
+
+
+class CloudRefused(Exception):
+    """The cloud refuses the request itself (4xx): nothing was done, and asking again will not help.
+
+    Attributes:
+        over_quota: because a quota is used up; asking for less may help.
+    """
+
+    def __init__(self, reason: str, *, over_quota: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.over_quota = over_quota
+
+
+class CloudUnavailable(Exception):
+    """The cloud is busy, broken or out of reach (429, 5xx, no answer).
+
+    Attributes:
+        certainly_not_done: the request had no effect (it was turned away, or never sent).
+        retry_after: the cloud's own wish, where it has one.
+    """
+
+    def __init__(
+        self, reason: str, *, certainly_not_done: bool = False, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.certainly_not_done = certainly_not_done
+        self.retry_after = retry_after
+
+
+class CredentialBroken(Exception):
+    """Keystone does not let us act for the owner.
+
+    Attributes:
+        for_good: the delegation is gone; only a new credential helps. Otherwise it may come back.
+    """
+
+    def __init__(self, reason: str, *, for_good: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.for_good = for_good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOrder:
+    """What is asked of the cloud: ``count`` equal servers, marked as the group's.
+
+    Attributes:
+        name: of the one server; of several, Nova appends -1, -2 and so on.
+        metadata, tags: beside the template's own.
+    """
+
+    template: ServerTemplate
+    count: int
+    name: str
+    availability_zone: str | None
+    metadata: dict[str, str]
+    tags: tuple[str, ...]
+
+
+class Cloud(Protocol):
+    """One project of a cloud, entered with its owner's credential.
+
+    Every call may raise CredentialBroken, CloudUnavailable or CloudRefused.
+    """
+
+    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
+        """Return every server that carries the group's tag and metadata."""
+
+    def server(self, server_id: ServerId) -> Server | None:
+        """Return the server, or None when the cloud says there is none."""
+
+    def create_servers(self, order: ServerOrder) -> ServerId | None:
+        """Ask for servers; return the id when it was one server that was asked for, else None."""
+
+    def delete_server(self, server_id: ServerId) -> None:
+        """Delete a server; one already gone is a success."""
+
+    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
+        """Add metadata to a server."""
+
+
+class Clouds(Protocol):
+    """The way into the cloud for a credential."""
+
+    def enter(self, credential: Credential, request_id: str) -> Cloud:
+        """Return the credential's project; may raise as every call of Cloud does."""
+
+
+class Identity(Protocol):
+    """Keystone, towards callers."""
+
+    def authenticate(self, token: str) -> Caller:
+        """Return who has this token.
+
+        Raises:
+            Unauthenticated: Keystone does not know the token (any more).
+            Forbidden: it is not scoped to a project.
+            Unavailable: Keystone does not answer.
+        """
+
+    def create_trust(self, caller: Caller, roles: Sequence[str]) -> str:
+        """Make a trust from the caller to our service user; return its id.
+
+        Raises:
+            Invalid, Forbidden: what Keystone refused, and what to do instead.
+            Unavailable: Keystone does not answer.
+        """
+
+    def delete_trust(self, caller: Caller, trust_id: str) -> None:
+        """Delete the trust with the caller's token; one already gone is a success.
+
+        Raises:
+            Forbidden: Keystone lets only the trustor do it.
+            Unavailable: Keystone does not answer.
+        """
+
+    def check(self, credential: Credential) -> None:
+        """Try the credential: it must give a token of its own project.
+
+        Raises:
+            CredentialBroken: it does not, and why.
+            CloudUnavailable: Keystone does not answer.
+        """

@@ -1,0 +1,313 @@
+"""What flows need of storage.
+
+Every ``project_id`` is part of a key: no call can reach another project's row. ``get`` and everything
+that writes an existing row raise NotFound when there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from chalicelib.core.activity import Activity
+from chalicelib.core.credential import Credential
+from chalicelib.core.execution import Execution
+from chalicelib.core.group import Group
+from chalicelib.core.ids import (
+    ActivityId,
+    CredentialId,
+    ExecutionId,
+    GroupId,
+    LaunchConfigurationId,
+    MemberId,
+    PolicyId,
+    ProjectId,
+    WebhookId,
+)
+from chalicelib.core.launch import LaunchConfiguration
+from chalicelib.core.member import Member
+from chalicelib.core.policy import Policy, Webhook
+from chalicelib.core.quota import Quota
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list.
+
+    Attributes:
+        marker: the id to go on after; None on the last page.
+    """
+
+    items: tuple[T, ...]
+    marker: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupKey:
+    """What names a group across projects; what the queue and the due-time index carry."""
+
+    project_id: ProjectId
+    group_id: GroupId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to run rounds for one group, for a while.
+
+    Attributes:
+        owner: unique for each round, so that a round that slept past its lease is told apart.
+    """
+
+    key: GroupKey
+    owner: str
+
+
+class Groups(Protocol):
+    """Groups: what is wanted is guarded by the generation, what is observed by the lease."""
+
+    def get(self, project_id: ProjectId, group_id: GroupId) -> Group:
+        """Return the group, read consistently."""
+
+    def page(self, project_id: ProjectId, limit: int, marker: str | None) -> Page[Group]:
+        """Return up to ``limit`` groups of the project, in the order of their ids."""
+
+    def create(self, group: Group, quota: Quota, activity: Activity) -> Group:
+        """Write a new group, due at once, and count it, all or nothing.
+
+        Counts one group and ``max_size`` members against ``quota``, and one use of the launch
+        configuration and of the credential, both of which must exist in the project.
+
+        Returns:
+            The stored group: the one of an earlier call with the same id and fingerprint, else ``group``.
+
+        Raises:
+            Conflict: the id is taken by a different request (its client_token was used before).
+            Forbidden: the quota is used up.
+            Invalid: there is no such launch configuration or credential in the project.
+        """
+
+    def change(self, was: Group, new: Group, quota: Quota, activity: Activity) -> Group:
+        """Write ``new`` in place of ``was``, due at once; return it at its next generation.
+
+        Counts (max_size, uses of launch configuration and credential) follow, all or nothing.
+
+        Raises:
+            Stale: the group was written after ``was`` was read.
+            Forbidden, Invalid: as for ``create``.
+        """
+
+    def decide(self, was: Group, new: Group, execution: Execution) -> Group:
+        """Write an execution and, if ``new`` is not ``was``, the group, due at once; all or nothing.
+
+        Raises:
+            Stale: the group was written after ``was`` was read.
+            AlreadyDecided: the execution's id exists; nothing is written.
+        """
+
+    def lease(self, key: GroupKey, owner: str, now: datetime, until: datetime) -> Group | None:
+        """Take the lease until ``until``, and be due again then; None if it is held or the group is gone."""
+
+    def conclude(self, lease: Lease, was: Group, group: Group, due_at: datetime) -> bool:
+        """End the lease: write what was observed and when the group is due.
+
+        If what is wanted changed since ``was`` was read, the group is instead left due at once and only
+        ``observed`` is written. Where cooldowns changed, they are written at the next generation.
+
+        Returns:
+            False when the group changed meanwhile (look again at once), True otherwise. A lease that was
+            lost writes nothing and returns True: somebody else is at work.
+        """
+
+    def remove(self, lease: Lease, group: Group) -> None:
+        """Delete the group, whose members are gone, and take it out of all counts; idempotent."""
+
+    def due(self, shard: int, now: datetime, limit: int) -> Sequence[GroupKey]:
+        """Return up to ``limit`` groups of the shard that are due at ``now``, the longest due first."""
+
+
+class AlreadyDecided(Exception):
+    """An execution of this id exists: the event was handled before."""
+
+    def __init__(self, execution: Execution) -> None:
+        super().__init__(execution.id)
+        self.execution = execution
+
+
+class Members(Protocol):
+    """Members, written under the lease of the round that works on their group."""
+
+    def of_group(self, key: GroupKey) -> Sequence[Member]:
+        """Return all members of the group, read consistently."""
+
+    def get(self, key: GroupKey, member_id: MemberId) -> Member:
+        """Return the member."""
+
+    def page(self, key: GroupKey, limit: int, marker: str | None) -> Page[Member]:
+        """Return up to ``limit`` members in the order of their ids."""
+
+    def plan(self, lease: Lease, members: Sequence[Member]) -> None:
+        """Write up to 50 new members, all or nothing.
+
+        Raises:
+            LeaseLost: another round has begun; ask the cloud for nothing.
+        """
+
+    def update(self, member: Member) -> None:
+        """Write the round's part of an existing member (state, server_id, labelled, deleting_because).
+
+        A member that is DELETING stays so; one that is gone stays gone: then nothing is written.
+        """
+
+    def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:
+        """Set whether the member may be removed to make the group smaller; return it as it is now."""
+
+    def dismiss(self, was: Group, new: Group, member: Member, because: str, activity: Activity) -> Group:
+        """Mark the member DELETING and write the group (as ``Groups.change``), all or nothing."""
+
+    def strike(self, member: Member) -> None:
+        """Delete the member's row; one already gone is a success."""
+
+
+class LeaseLost(Exception):
+    """The lease ran out or another round has it."""
+
+
+class LaunchConfigurations(Protocol):
+    """Launch configurations: immutable."""
+
+    def get(self, project_id: ProjectId, id_: LaunchConfigurationId) -> LaunchConfiguration:
+        """Return the launch configuration."""
+
+    def page(self, project_id: ProjectId, limit: int, marker: str | None) -> Page[LaunchConfiguration]:
+        """Return up to ``limit`` in the order of their ids."""
+
+    def create(self, new: LaunchConfiguration, quota: Quota) -> LaunchConfiguration:
+        """Write it, or return the one that the same request made before (see ``Groups.create``)."""
+
+    def delete(self, project_id: ProjectId, id_: LaunchConfigurationId) -> None:
+        """Delete it.
+
+        Raises:
+            Conflict: a group uses it.
+        """
+
+
+class Credentials(Protocol):
+    """Credentials; secrets are sealed before they come here."""
+
+    def get(self, project_id: ProjectId, id_: CredentialId) -> Credential:
+        """Return the credential."""
+
+    def find(self, project_id: ProjectId, id_: CredentialId) -> Credential | None:
+        """Return the credential, or None."""
+
+    def page(self, project_id: ProjectId, limit: int, marker: str | None) -> Page[Credential]:
+        """Return up to ``limit`` in the order of their ids."""
+
+    def create(self, new: Credential, quota: Quota) -> Credential:
+        """Write it, or return the one that the same request made before (see ``Groups.create``)."""
+
+    def note(self, credential: Credential) -> None:
+        """Write status, status_reason and checked_at; one that is gone stays gone."""
+
+    def delete(self, project_id: ProjectId, id_: CredentialId) -> None:
+        """Delete it.
+
+        Raises:
+            Conflict: a group uses it.
+        """
+
+    def require_unused(self, project_id: ProjectId, id_: CredentialId) -> None:
+        """Refuse with Conflict when a group uses it; NotFound when there is none."""
+
+
+class Policies(Protocol):
+    """Policies."""
+
+    def get(self, project_id: ProjectId, policy_id: PolicyId) -> Policy:
+        """Return the policy, read consistently."""
+
+    def page(
+        self, project_id: ProjectId, group_id: GroupId | None, limit: int, marker: str | None
+    ) -> Page[Policy]:
+        """Return up to ``limit`` policies, of one group if it is named, in the order of their ids."""
+
+    def create(self, new: Policy, quota: Quota) -> Policy:
+        """Write it, or return the one that the same request made before; its group must exist (Invalid)."""
+
+    def change(self, was: Policy, new: Policy) -> Policy:
+        """Write ``new`` in place of ``was``; return it at its next generation, or raise Stale."""
+
+    def delete(self, project_id: ProjectId, policy_id: PolicyId) -> None:
+        """Delete the policy and take it out of the count; idempotent only in its parts, NotFound if gone."""
+
+
+class Webhooks(Protocol):
+    """Webhooks, and the index of their tokens' hashes."""
+
+    def get(self, project_id: ProjectId, webhook_id: WebhookId) -> Webhook:
+        """Return the webhook, read consistently."""
+
+    def by_token(self, sha256: str) -> Webhook | None:
+        """Return the webhook that has this token hash among its own, or None."""
+
+    def page(
+        self, project_id: ProjectId, policy_id: PolicyId, limit: int, marker: str | None
+    ) -> Page[Webhook]:
+        """Return up to ``limit`` webhooks of the policy in the order of their ids."""
+
+    def create(self, new: Webhook, quota: Quota) -> tuple[Webhook, bool]:
+        """Write the webhook and the index of its tokens; its policy must exist (NotFound).
+
+        Returns:
+            The webhook and True; or the one that the same request made before, and False.
+        """
+
+    def change(self, was: Webhook, new: Webhook) -> Webhook:
+        """Write ``new`` in place of ``was``, tokens and index alike; return it, or raise Stale."""
+
+    def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:
+        """Delete the webhook and its tokens and take it out of the count."""
+
+
+class Executions(Protocol):
+    """Executions; written by ``Groups.decide``."""
+
+    def get(self, project_id: ProjectId, execution_id: ExecutionId) -> Execution:
+        """Return the execution."""
+
+    def of_group(
+        self, project_id: ProjectId, group_id: GroupId, limit: int, marker: ExecutionId | None
+    ) -> Page[Execution]:
+        """Return up to ``limit`` executions of the group, newest first."""
+
+    def of_policy(
+        self, project_id: ProjectId, policy_id: PolicyId, limit: int, marker: ExecutionId | None
+    ) -> Page[Execution]:
+        """Return up to ``limit`` executions of the policy, newest first."""
+
+
+class Activities(Protocol):
+    """Activities."""
+
+    def add(self, activities: Sequence[Activity]) -> None:
+        """Write them; writing one twice is a success."""
+
+    def of_group(
+        self, project_id: ProjectId, group_id: GroupId, limit: int, marker: ActivityId | None
+    ) -> Page[Activity]:
+        """Return up to ``limit`` activities of the group, newest first."""
+
+
+class Usage(Protocol):
+    """What each project uses of its quota."""
+
+    def of_project(self, project_id: ProjectId) -> Quota:
+        """Return what is in use."""
+
+    def reachable(self) -> bool:
+        """Return whether the tables answer; for the health check."""
