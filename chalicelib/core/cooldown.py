@@ -73,7 +73,10 @@ def stamps_of_change(
 def holding(
     stamps: Iterable[Stamp], policy_id: PolicyId, direction: Direction, now: datetime
 ) -> Stamp | None:
-    """Return the stamp that holds a change of ``policy_id`` back longest, or None when it may go ahead."""
+    """Return the stamp that makes a change of ``policy_id`` wait longest, or None when it may go ahead.
+
+    The one with the latest promised end: asking when any other one ends would be in vain.
+    """
     holds = [
         stamp
         for stamp in stamps
@@ -81,7 +84,7 @@ def holding(
         and (stamp.direction is Direction.OUT or direction is Direction.IN)
         and now < stamp.ends_at()
     ]
-    return max(holds, key=Stamp.ends_at, default=None)
+    return max(holds, key=lambda stamp: stamp.retry_at(now), default=None)
 
 
 def stamped(stamps: Iterable[Stamp], new: Iterable[Stamp], now: datetime) -> tuple[Stamp, ...]:

@@ -117,8 +117,8 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
         return inquiry.ends(Outcome.DIRECTION_REFUSED, Rule.DIRECTION, Verdict.REFUSE, detail)
     hold = holding(group.cooldowns, policy.id, direction, now)
     if hold is not None:
-        until = hold.retry_at(now)
-        return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, _why_held(hold, now), until)
+        detail = f"The change is held: {_why_held(hold, now)}."
+        return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, detail, hold.retry_at(now))
     inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
     return Decision(
         outcome=Outcome.EXECUTED,

@@ -26,3 +26,14 @@ def derived_id(*parts: str) -> str:
     Each part is length-prefixed, so that ("ab", "c") and ("a", "bc") differ.
     """
     return str(uuid.uuid5(_DERIVED, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def time_sorted_id(unix_milliseconds: int, random_bits: int) -> str:
+    """Return a UUID of version 7: it sorts by time, and is unique by its 74 random bits.
+
+    Source:
+        RFC 9562, section 5.7.
+    """
+    upper, lower = random_bits >> 62 & (2**12 - 1), random_bits & (2**62 - 1)
+    value = (unix_milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | upper << 64 | 0x2 << 62 | lower
+    return str(uuid.UUID(int=value))

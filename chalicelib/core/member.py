@@ -146,12 +146,16 @@ def compare(members: Iterable[Member], servers: Iterable[Server]) -> Scene:
     """Match members with servers: by Nova's id where it is known, else by the name asked for.
 
     A server listed twice (Nova's pages may overlap) counts once. Of two servers under one unclaimed name
-    the older one is the member's, the other a stray.
+    the older one is the member's, the other a stray. A server known to be one member's is never another's,
+    whatever its owner renamed it to.
     """
+    members = tuple(members)
+    known = {member.server_id for member in members}
     by_id = {server.id: server for server in sorted(servers, key=_age)}
     by_name: dict[str, Server] = {}
     for server in by_id.values():
-        by_name.setdefault(server.name, server)
+        if server.id not in known:
+            by_name.setdefault(server.name, server)
     sights = tuple(
         Sight(
             member=member,

@@ -7,8 +7,8 @@ between rounds, and a round that dies leaves nothing to repair. The plan for a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -52,16 +52,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adopt:
-    """Write down which server stands for the member."""
-
-    member: Member
-    server: Server
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serve:
-    """Write down that the member serves."""
+class Record:
+    """Write down what was seen of a member: which server stands for it, that it builds, that it serves."""
 
     member: Member
 
@@ -107,7 +99,7 @@ class Create:
     availability_zone: str | None
 
 
-Step = Adopt | Serve | Label | Strike | Remove | RemoveStray | Create
+Step = Record | Label | Strike | Remove | RemoveStray | Create
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +112,8 @@ class Plan:
         moves: something was done or is under way, so the next look will show something new.
         current_size: members that count, before the steps.
         in_service: members that serve, before the steps.
-        failed_builds: what Nova said of servers that failed before they ever served.
+        failed_builds: what Nova said of servers that failed before they ever served, and that now go; none
+            while the group is frozen: they stay, and would count as failing anew in every round.
     """
 
     steps: tuple[Step, ...]
@@ -137,25 +130,27 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     First what is seen is written down, then broken and surplus servers go, then missing ones are asked
     for. A server that failed to build is not replaced in the same round: the cloud just said no.
     """
+    sights = [_recorded(sight) for sight in scene.sights]
     by_fate: dict[Fate, list[Sight]] = {each: [] for each in Fate}
-    for sight in sorted(scene.sights, key=lambda s: (s.member.created_at, s.member.name)):
+    for sight in sorted(sights, key=lambda s: (s.member.created_at, s.member.name)):
         by_fate[fate(sight, target.patience, now)].append(sight)
 
     counted = [*by_fate[Fate.SERVES], *by_fate[Fate.BUILDS], *by_fate[Fate.HELD]]
     failed = tuple(_said(s) for s in by_fate[Fate.BROKEN] if s.member.state is not MemberState.IN_SERVICE)
-    records = [*_records(scene.sights), *_struck_off(by_fate, target.patience, now)]
+    news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
+    records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
     surplus = _surplus(target, counted, by_fate)
     leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
     removals: list[Step] = [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
         *(Remove(member=s.member, server=s.server, why=Why.REQUESTED) for s in leaving),
         *(Remove(member=s.member, server=s.server, why=Why.SURPLUS) for s in surplus),
-        *(RemoveStray(server=server) for server in scene.strays),
+        *(RemoveStray(server=server) for server in scene.strays if server.task != "deleting"),
     ]
     wanted = max(0, target.capacity - len(counted))
     creations = _creations(target, counted, wanted) if target.may_create and not failed else []
     actions = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
-    waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES])
+    waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or scene.strays)
     steps = (*records, *actions) if target.may_act else tuple(records)
     return Plan(
         steps=steps,
@@ -163,24 +158,22 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
         settled=not (records or actions or waits or wanted or removals),
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
-        failed_builds=failed,
+        failed_builds=failed if target.may_act else (),
     )
 
 
-def _records(sights: Iterable[Sight]) -> list[Step]:
-    """Return what is newly seen: which server stands for a member, and that it serves."""
-    steps: list[Step] = []
-    for sight in sights:
-        if sight.server is None:
-            continue
-        if sight.member.server_id is None:
-            steps.append(Adopt(member=sight.member, server=sight.server))
-        if sight.server.status == "ACTIVE" and sight.member.state in _ON_THEIR_WAY:
-            steps.append(Serve(member=sight.member))
-    return steps
-
-
 _ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)
+
+
+def _recorded(sight: Sight) -> Sight:
+    """Return the sight with its member as it is to be written down, now that its server is seen."""
+    member, server = sight.member, sight.server
+    if server is None:
+        return sight
+    state = member.state
+    if state in _ON_THEIR_WAY:
+        state = MemberState.IN_SERVICE if server.status == "ACTIVE" else MemberState.BUILDING
+    return replace(sight, member=replace(member, server_id=server.id, state=state))
 
 
 def _struck_off(by_fate: dict[Fate, list[Sight]], patience: Patience, now: datetime) -> list[Step]:

@@ -95,13 +95,15 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
     """Return the trouble that the group is in now.
 
     A round without a setback ends trouble with the cloud or the credential. What was refused stays refused
-    until something changes, and builds count as failing until the group is complete.
+    until something changes, and builds count as failing until the group is complete; a change lets them be
+    tried again at once, for as many rounds as it takes.
     """
     known = group.observed.trouble
     if setback is None:
-        building = known is not None and known.kind is TroubleKind.BUILD
+        if known is not None and known.kind is TroubleKind.BUILD:
+            return known if group.trouble is known else replace(known, retry_at=now)
         refused = group.trouble is not None and group.trouble.kind is TroubleKind.REFUSED
-        return known if building or refused else None
+        return known if refused else None
     again = known is not None and known.kind is setback.kind
     attempts = known.attempts + 1 if known is not None and again else 1
     waits_for_change = setback.for_good or setback.kind is TroubleKind.REFUSED
@@ -116,18 +118,25 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
 
 
 def _look_again(group: Group, plan: Plan | None, now: datetime) -> datetime:
-    """Return when the group is due: soon while something moves, else when its hold ends, else by routine."""
+    """Return when the group is due: soon while something moves, else when its hold ends, else by routine.
+
+    A cloud that turned us away is left in peace for as long as it was promised, whatever moves. A frozen
+    group is not looked at for trouble's sake, nor a troubled one for a freeze that is over: neither could
+    do anything, every second.
+    """
+    routine = now + REOBSERVE_AFTER
     if group.settled:
-        return now + REOBSERVE_AFTER
-    if plan is not None and plan.moves:
+        return routine
+    trouble = group.trouble
+    turned_away = trouble is not None and trouble.kind in (TroubleKind.CLOUD, TroubleKind.CREDENTIAL)
+    if plan is not None and plan.moves and not turned_away:
         age = now - group.updated_at
         return now + max(_LOOK_SOONEST, min(age / 8, _LOOK_LATEST))
-    holds = [now + REOBSERVE_AFTER]
-    if group.freeze is not None and group.freeze.until is not None:
-        holds.append(group.freeze.until)
-    if group.trouble is not None and group.trouble.retry_at is not None:
-        holds.append(group.trouble.retry_at)
-    return max(now + _LOOK_SOONEST, min(holds))
+    if trouble is None or group.frozen(now):
+        hold = group.freeze.until if group.freeze is not None else None
+    else:
+        hold = trouble.retry_at
+    return max(now + _LOOK_SOONEST, min(routine, hold or routine))
 
 
 def _failed(failed: tuple[str, ...]) -> str:

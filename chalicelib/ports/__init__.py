@@ -55,7 +55,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything that flows use of the world."""
+    """Everything that flows use of the world.
+
+    Attributes:
+        now: the time, aware, in UTC.
+        new_id: a new UUID that sorts by time (version 7).
+        new_token: 256 random bits as URL-safe text.
+        jitter: a random number from 0 to 1.
+        sleep: wait so many seconds.
+    """
 
     groups: Groups
     members: Members
@@ -75,3 +83,4 @@ class Services:
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     jitter: Callable[[], float]
+    sleep: Callable[[float], None]

@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-cloud bench package deploy token clean
+
+PYTHON ?= python3
+PORT ?= 8000
+STAGE ?= prod
+PY := .venv/bin/python
+SOURCES := app.py chalicelib dev deploy tests
+export PORT
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 14
+
+.venv/.complete: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; name one with PYTHON=..."; exit 1; }
+	@echo "installing into .venv (once)"
+	@$(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a real cloud, DEMO=0 skips the demo
+	@exec $(PY) -m dev.run
+
+test: .venv/.complete ## run the tests
+	@$(PY) -m pytest -q -m "not cloud"
+
+check: .venv/.complete ## lint, formatting, types
+	@$(PY) -m ruff check $(SOURCES)
+	@$(PY) -m ruff format --check $(SOURCES)
+	@$(PY) -m mypy
+
+test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
+	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
+	@$(PY) -m pytest -q -m cloud tests/cloud
+
+bench: .venv/.complete ## measure decisions and rounds on this machine
+	@$(PY) -m dev.bench
+
+package: .venv/.complete ## make the bundle and its template in build/
+	@$(PY) -m deploy.package --stage $(STAGE) build
+
+deploy: package ## deploy the bundle to the AWS account of the environment
+	@$(PY) -m deploy.deploy --stage $(STAGE) build
+
+token: .venv/.complete ## print a Keystone token of the demo's owner (simulated cloud)
+	@$(PY) -m dev.print_token
+
+clean: ## forget all local state and everything that was built
+	@rm -rf .state build

@@ -1,0 +1,1 @@
+"""HTTP. One Blueprint per noun, in a file named as its URL."""

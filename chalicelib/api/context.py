@@ -1,0 +1,147 @@
+"""What a view knows of its request: the caller, the path, the query, the headers, the base of links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalice.app import Request
+
+from chalicelib.core.credential import Caller
+from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.ids import derived_id
+from chalicelib.ports import Services
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1000
+BODY_MAX_BYTES = 256 * 1024
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
+_ETAG = re.compile(r'"(\d{1,18})"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """Which part of a list is asked for."""
+
+    limit: int
+    marker: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, as far as a view needs it.
+
+    Attributes:
+        query: the known query parameters that were given.
+        headers: by lower-case name.
+        base: what paths are appended to, to make links.
+    """
+
+    services: Services
+    request_id: str
+    base: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw_body: bytes
+    known_caller: Caller | None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks; only views that require a token may ask for it."""
+        assert self.known_caller is not None, "this view is open to everybody"
+        return self.known_caller
+
+    @property
+    def now(self) -> datetime:
+        """The time of the call."""
+        return self.services.now()
+
+    def paging(self) -> Paging:
+        """Return the part of the list that is asked for.
+
+        Raises:
+            Invalid: the limit is no number in its range, or the marker no id.
+        """
+        limit, marker = self.query.get("limit", str(LIMIT_DEFAULT)), self.query.get("marker")
+        if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= LIMIT_MAX:
+            raise Invalid("request.query", f"limit is a number from 1 to {LIMIT_MAX}.")
+        if marker is not None and not _UUID.fullmatch(marker):
+            raise Invalid("request.query", "marker is the id of the last item of the page before.")
+        return Paging(limit=int(limit), marker=marker)
+
+    def id_in_query(self, name: str) -> str | None:
+        """Return an id given as a query parameter, None when it is not given.
+
+        Raises:
+            Invalid: it is no id.
+        """
+        value = self.query.get(name)
+        if value is not None and not _UUID.fullmatch(value):
+            raise Invalid("request.query", f"{name} is not an id.")
+        return value
+
+    def generation(self) -> int | None:
+        """Return the generation that If-Match names, None for any.
+
+        Raises:
+            Invalid: If-Match is not an ETag of ours.
+        """
+        value = self.headers.get("if-match")
+        if value is None or value == "*":
+            return None
+        match = _ETAG.fullmatch(value)
+        if match is None:
+            raise Invalid("request.if_match", 'If-Match takes an ETag as it was given, like "3", or *.')
+        return int(match[1])
+
+    def new_id(self, noun: str, client_token: str | None) -> str:
+        """Return the id for something new: always the same one for the same client_token."""
+        if client_token is None:
+            return self.services.new_id()
+        return derived_id(self.caller.project_id, noun, client_token)
+
+
+def known_id(value: str, noun: str) -> str:
+    """Return a path's id; what cannot be an id is simply not found."""
+    if not _UUID.fullmatch(value):
+        raise NotFound(f"{noun}.not_found", f"There is no such {noun.replace('_', ' ')} in this project.")
+    return value
+
+
+def base_of(request: Request, public_url: str | None) -> str:
+    """Return what links start with: the configured URL, else as the caller reached us."""
+    if public_url is not None:
+        return public_url.rstrip("/")
+    host = request.headers.get("host", "")
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    # Behind API Gateway the stage (or a domain's base path) stands before the path that we see.
+    outer, inner = str(request.context.get("path") or ""), str(request.path)
+    prefix = outer.removesuffix(inner) if outer.endswith(inner) else ""
+    return f"{scheme if scheme in ('http', 'https') else 'http'}://{_host(host)}{prefix}"
+
+
+def _host(value: str) -> str:
+    return value if _HOST.fullmatch(value) else "localhost"
+
+
+def query_of(request: Request, known: frozenset[str]) -> dict[str, str]:
+    """Return the query parameters.
+
+    Raises:
+        Invalid: one is not known here, or is given twice.
+    """
+    given: Any = request.query_params
+    result: dict[str, str] = {}
+    for name in given or {}:
+        if name not in known:
+            raise Invalid("request.query", f"{name[:64]!r} is not a query parameter here.")
+        values = given.getlist(name)
+        if len(values) != 1:
+            raise Invalid("request.query", f"{name} is given {len(values)} times.")
+        result[name] = values[0]
+    return result

@@ -1,0 +1,243 @@
+"""Groups and their members as documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chalicelib.api.documents.common import (
+    ClientToken,
+    CooldownSeconds,
+    Input,
+    Link,
+    Name,
+    Size,
+    Time,
+    Uuid,
+    given_or,
+    self_link,
+    utc,
+    utc_or_none,
+)
+from chalicelib.core.capacity import Bounds
+from chalicelib.core.group import Freeze, Group, RemovalOrder
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.member import Member, MemberState
+
+BuildTimeoutSeconds = Annotated[int, Meta(ge=30, le=86_400, description="Seconds.")]
+Zones = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._-]+$")]],
+    Meta(max_length=20),
+]
+Order = Literal["oldest", "newest", "oldest_configuration"]
+
+
+class NewGroup(Input, kw_only=True):
+    """A group to be made."""
+
+    name: Name
+    launch_configuration_id: Uuid
+    credential_id: Uuid
+    min_size: Size = 0
+    max_size: Size
+    desired_capacity: Size | None = None
+    cooldown: CooldownSeconds = 300
+    removal_order: Order = "oldest"
+    availability_zones: Zones = []
+    build_timeout: BuildTimeoutSeconds = 600
+    client_token: ClientToken | None = None
+
+    def to_group(self, project_id: ProjectId, id_: str, now: datetime, fingerprint: str | None) -> Group:
+        """Return the group; without a desired_capacity it wants min_size members."""
+        bounds = Bounds(min_size=self.min_size, max_size=self.max_size)
+        desired = self.min_size if self.desired_capacity is None else self.desired_capacity
+        return Group(
+            project_id=project_id,
+            id=GroupId(id_),
+            name=self.name,
+            launch_configuration_id=LaunchConfigurationId(self.launch_configuration_id),
+            credential_id=CredentialId(self.credential_id),
+            bounds=bounds,
+            desired_capacity=desired,
+            cooldown_seconds=self.cooldown,
+            removal_order=RemovalOrder(self.removal_order),
+            availability_zones=tuple(self.availability_zones),
+            build_timeout_seconds=self.build_timeout,
+            created_at=now,
+            updated_at=now,
+            fingerprint=fingerprint,
+        )
+
+
+class GroupPatch(Input, kw_only=True):
+    """What is to change of a group; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    launch_configuration_id: Uuid | UnsetType = UNSET
+    credential_id: Uuid | UnsetType = UNSET
+    min_size: Size | UnsetType = UNSET
+    max_size: Size | UnsetType = UNSET
+    desired_capacity: Size | UnsetType = UNSET
+    cooldown: CooldownSeconds | UnsetType = UNSET
+    removal_order: Order | UnsetType = UNSET
+    availability_zones: Zones | UnsetType = UNSET
+    build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
+
+    def applied_to(self, group: Group) -> Group:
+        """Return the group as it is to be."""
+        return replace(
+            group,
+            name=given_or(self.name, group.name),
+            launch_configuration_id=LaunchConfigurationId(
+                given_or(self.launch_configuration_id, group.launch_configuration_id)
+            ),
+            credential_id=CredentialId(given_or(self.credential_id, group.credential_id)),
+            bounds=Bounds(
+                min_size=given_or(self.min_size, group.bounds.min_size),
+                max_size=given_or(self.max_size, group.bounds.max_size),
+            ),
+            desired_capacity=given_or(self.desired_capacity, group.desired_capacity),
+            cooldown_seconds=given_or(self.cooldown, group.cooldown_seconds),
+            removal_order=RemovalOrder(given_or(self.removal_order, group.removal_order.value)),
+            availability_zones=tuple(given_or(self.availability_zones, list(group.availability_zones))),
+            build_timeout_seconds=given_or(self.build_timeout, group.build_timeout_seconds),
+        )
+
+
+class NewFreeze(Input, kw_only=True):
+    """Why a group is to stand still, and until when (null: until thawed)."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=1024)]
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class FreezeDocument(msgspec.Struct, kw_only=True):
+    """Why a group stands still, and until when."""
+
+    reason: str
+    until: Time | None
+
+
+class GroupDocument(msgspec.Struct, kw_only=True):
+    """A group."""
+
+    id: str
+    project_id: str
+    name: str
+    launch_configuration_id: str
+    credential_id: str
+    min_size: int
+    max_size: int
+    desired_capacity: int
+    cooldown: int
+    removal_order: Order
+    availability_zones: list[str]
+    build_timeout: int
+    status: Literal["active", "converging", "error", "credential_error", "frozen", "deleting"]
+    status_reason: str | None
+    retry_at: Time | None
+    current_size: int
+    in_service: int
+    freeze: FreezeDocument | None
+    generation: int
+    created_at: Time
+    updated_at: Time
+    links: list[Link]
+
+
+class GroupList(msgspec.Struct, kw_only=True):
+    """Part of a project's groups."""
+
+    groups: list[GroupDocument]
+    links: list[Link]
+
+
+def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
+    """Return the group as it is shown at ``now``."""
+    status, reason = group.status(now)
+    freeze = group.freeze if group.frozen(now) else None
+    trouble = group.trouble
+    path = f"/v1/groups/{group.id}"
+    return GroupDocument(
+        id=group.id,
+        project_id=group.project_id,
+        name=group.name,
+        launch_configuration_id=group.launch_configuration_id,
+        credential_id=group.credential_id,
+        min_size=group.bounds.min_size,
+        max_size=group.bounds.max_size,
+        desired_capacity=group.desired_capacity,
+        cooldown=group.cooldown_seconds,
+        removal_order=group.removal_order.value,
+        availability_zones=list(group.availability_zones),
+        build_timeout=group.build_timeout_seconds,
+        status=status.value,
+        status_reason=reason,
+        retry_at=utc_or_none(trouble.retry_at if trouble else None),
+        current_size=group.observed.current_size,
+        in_service=group.observed.in_service,
+        freeze=freeze_document(freeze) if freeze else None,
+        generation=group.generation,
+        created_at=utc(group.created_at),
+        updated_at=utc(group.updated_at),
+        links=[*self_link(base, path), Link(rel="members", href=f"{base}{path}/members")],
+    )
+
+
+def freeze_document(freeze: Freeze) -> FreezeDocument:
+    """Return the freeze as it is shown."""
+    return FreezeDocument(reason=freeze.reason, until=utc_or_none(freeze.until))
+
+
+class MemberPatch(Input, kw_only=True):
+    """What is to change of a member."""
+
+    protected: bool
+
+
+class MemberDocument(msgspec.Struct, kw_only=True):
+    """A member: ``id`` is ours, ``server_id`` is Nova's, null until it is known."""
+
+    id: str
+    group_id: str
+    project_id: str
+    server_id: str | None
+    name: str
+    status: Literal["planned", "building", "in_service", "deleting"]
+    status_reason: str | None
+    health: Literal["healthy", "unknown"]
+    protected: bool
+    launch_configuration_id: str
+    availability_zone: str | None
+    created_at: Time
+    links: list[Link]
+
+
+class MemberList(msgspec.Struct, kw_only=True):
+    """Part of a group's members."""
+
+    members: list[MemberDocument]
+    links: list[Link]
+
+
+def member_document(member: Member, base: str) -> MemberDocument:
+    """Return the member as it is shown; its health is known once it serves."""
+    return MemberDocument(
+        id=member.id,
+        group_id=member.group_id,
+        project_id=member.project_id,
+        server_id=member.server_id,
+        name=member.name,
+        status=member.state.value,
+        status_reason=member.deleting_because,
+        health="healthy" if member.state is MemberState.IN_SERVICE else "unknown",
+        protected=member.protected,
+        launch_configuration_id=member.launch_configuration_id,
+        availability_zone=member.availability_zone,
+        created_at=utc(member.created_at),
+        links=self_link(base, f"/v1/groups/{member.group_id}/members/{member.id}"),
+    )

@@ -1,0 +1,252 @@
+"""Policies, webhooks and executions as documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chalicelib.api.documents.common import (
+    ClientToken,
+    CooldownSeconds,
+    Input,
+    Link,
+    Name,
+    Time,
+    Uuid,
+    given_or,
+    self_link,
+    utc,
+    utc_or_none,
+)
+from chalicelib.core.capacity import Adjustment, AdjustmentType
+from chalicelib.core.errors import Invalid
+from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
+from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, Webhook
+
+_AMOUNT_MAX = 1_000_000
+Amount = (
+    Annotated[int, Meta(ge=-_AMOUNT_MAX, le=_AMOUNT_MAX)]
+    | Annotated[float, Meta(ge=-_AMOUNT_MAX, le=_AMOUNT_MAX)]
+)
+MinStep = Annotated[int, Meta(ge=1, le=10_000, description="Members; for percent_change_in_capacity.")]
+Type = Literal["change_in_capacity", "percent_change_in_capacity", "exact_capacity"]
+Mode = Literal["active", "shadow", "disabled"]
+Direction = Literal["any", "out", "in"]
+
+
+def _adjustment(type_: str, amount: float, min_step: int) -> Adjustment:
+    """Return the adjustment; a decimal is taken as it was written, not as the nearest binary fraction."""
+    kind = AdjustmentType(type_)
+    if kind is not AdjustmentType.PERCENT and min_step != 1:
+        raise Invalid("policy.min_adjustment_step", "min_adjustment_step is for percent_change_in_capacity.")
+    return Adjustment(type=kind, amount=Fraction(repr(amount)), min_step=min_step)
+
+
+class NewPolicy(Input, kw_only=True):
+    """A policy to be made."""
+
+    name: Name
+    group_id: Uuid
+    type: Type
+    adjustment: Amount
+    min_adjustment_step: MinStep = 1
+    cooldown: CooldownSeconds = 0
+    mode: Mode = "active"
+    client_token: ClientToken | None = None
+
+    def to_policy(self, project_id: ProjectId, id_: str, now: datetime, fingerprint: str | None) -> Policy:
+        """Return the policy."""
+        return Policy(
+            project_id=project_id,
+            id=PolicyId(id_),
+            group_id=GroupId(self.group_id),
+            name=self.name,
+            adjustment=_adjustment(self.type, self.adjustment, self.min_adjustment_step),
+            cooldown_seconds=self.cooldown,
+            mode=PolicyMode(self.mode),
+            created_at=now,
+            updated_at=now,
+            fingerprint=fingerprint,
+        )
+
+
+class PolicyPatch(Input, kw_only=True):
+    """What is to change of a policy; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    type: Type | UnsetType = UNSET
+    adjustment: Amount | UnsetType = UNSET
+    min_adjustment_step: MinStep | UnsetType = UNSET
+    cooldown: CooldownSeconds | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
+
+    def applied_to(self, policy: Policy, now: datetime) -> Policy:
+        """Return the policy as it is to be."""
+        shown = policy_document(policy, "")
+        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not UNSET}
+        wanted = msgspec.structs.replace(shown, **given)
+        return replace(
+            policy,
+            name=wanted.name,
+            adjustment=_adjustment(wanted.type, wanted.adjustment, wanted.min_adjustment_step),
+            cooldown_seconds=wanted.cooldown,
+            mode=PolicyMode(wanted.mode),
+            updated_at=now,
+        )
+
+
+class PolicyDocument(msgspec.Struct, kw_only=True):
+    """A policy."""
+
+    id: str
+    project_id: str
+    group_id: str
+    name: str
+    type: Type
+    adjustment: int | float
+    min_adjustment_step: int
+    cooldown: int
+    mode: Mode
+    generation: int
+    created_at: Time
+    updated_at: Time
+    links: list[Link]
+
+
+class PolicyList(msgspec.Struct, kw_only=True):
+    """Part of the policies."""
+
+    policies: list[PolicyDocument]
+    links: list[Link]
+
+
+def policy_document(policy: Policy, base: str) -> PolicyDocument:
+    """Return the policy as it is shown."""
+    amount = policy.adjustment.amount
+    return PolicyDocument(
+        id=policy.id,
+        project_id=policy.project_id,
+        group_id=policy.group_id,
+        name=policy.name,
+        type=policy.adjustment.type.value,
+        adjustment=int(amount) if amount.denominator == 1 else float(amount),
+        min_adjustment_step=policy.adjustment.min_step,
+        cooldown=policy.cooldown_seconds,
+        mode=policy.mode.value,
+        generation=policy.generation,
+        created_at=utc(policy.created_at),
+        updated_at=utc(policy.updated_at),
+        links=self_link(base, f"/v1/policies/{policy.id}"),
+    )
+
+
+class NewWebhook(Input, kw_only=True):
+    """A webhook to be made."""
+
+    name: Name
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    direction: Direction = "any"
+    client_token: ClientToken | None = None
+
+    def to_webhook(self, policy: Policy, id_: str, now: datetime, fingerprint: str | None) -> Webhook:
+        """Return the webhook, still without a token."""
+        return Webhook(
+            project_id=policy.project_id,
+            id=WebhookId(id_),
+            policy_id=policy.id,
+            group_id=policy.group_id,
+            name=self.name,
+            direction=DirectionLimit(self.direction),
+            tokens=(),
+            expires_at=self.expires_at,
+            created_at=now,
+            updated_at=now,
+            fingerprint=fingerprint,
+        )
+
+
+class WebhookPatch(Input, kw_only=True):
+    """What is to change of a webhook; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
+    direction: Direction | UnsetType = UNSET
+
+    def applied_to(self, webhook: Webhook, now: datetime) -> Webhook:
+        """Return the webhook as it is to be."""
+        return replace(
+            webhook,
+            name=given_or(self.name, webhook.name),
+            expires_at=given_or(self.expires_at, webhook.expires_at),
+            direction=DirectionLimit(given_or(self.direction, webhook.direction.value)),
+            updated_at=now,
+        )
+
+
+class NewRotation(Input, kw_only=True):
+    """A new token for a webhook; the one before stays live for a while, so that senders can change over."""
+
+    keep_previous: Annotated[int, Meta(ge=0, le=30 * 86_400, description="Seconds.")] = 86_400
+
+
+class TokenDocument(msgspec.Struct, kw_only=True):
+    """A live token of a webhook, by its times; the token itself is shown only when it is issued."""
+
+    issued_at: Time
+    expires_at: Time | None
+
+
+class WebhookDocument(msgspec.Struct, kw_only=True):
+    """A webhook. ``url`` holds the newest token and is shown only in answer to creation and rotation."""
+
+    id: str
+    project_id: str
+    policy_id: str
+    group_id: str
+    name: str
+    direction: Direction
+    url: str | None
+    tokens: list[TokenDocument]
+    expires_at: Time | None
+    created_at: Time
+    updated_at: Time
+    links: list[Link]
+
+
+class WebhookList(msgspec.Struct, kw_only=True):
+    """Part of a policy's webhooks."""
+
+    webhooks: list[WebhookDocument]
+    links: list[Link]
+
+
+def webhook_document(webhook: Webhook, base: str, token: str | None = None) -> WebhookDocument:
+    """Return the webhook as it is shown, with its URL if its token has just been issued."""
+    return WebhookDocument(
+        id=webhook.id,
+        project_id=webhook.project_id,
+        policy_id=webhook.policy_id,
+        group_id=webhook.group_id,
+        name=webhook.name,
+        direction=webhook.direction.value,
+        url=None if token is None else f"{base}/v1/hooks/{token}",
+        tokens=[
+            TokenDocument(issued_at=utc(t.issued_at), expires_at=utc_or_none(t.expires_at))
+            for t in webhook.tokens
+        ],
+        expires_at=utc_or_none(webhook.expires_at),
+        created_at=utc(webhook.created_at),
+        updated_at=utc(webhook.updated_at),
+        links=self_link(base, f"/v1/webhooks/{webhook.id}"),
+    )
+
+
+class NewExecution(Input, kw_only=True):
+    """A request to scale now. The same event_id scales once."""
+
+    event_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None

@@ -1,0 +1,102 @@
+"""Domain errors to statuses and the error document; documents to responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from chalice.app import Response
+
+from chalicelib.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Stale,
+    ThermostatError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+_STATUSES: Mapping[type[ThermostatError], HTTPStatus] = {
+    Invalid: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Stale: HTTPStatus.PRECONDITION_FAILED,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ThermostatError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class ErrorItem(msgspec.Struct, kw_only=True):
+    """One error: a stable dotted code for programs, a sentence for people."""
+
+    request_id: str
+    code: str
+    status: int
+    title: str
+    detail: str
+
+
+class ErrorDocument(msgspec.Struct, kw_only=True):
+    """What every failed request is answered with."""
+
+    errors: list[ErrorItem]
+
+
+def error_item(error: ThermostatError, request_id: str) -> ErrorItem:
+    """Return the error as it is shown."""
+    status = _STATUSES[type(error)]
+    return ErrorItem(
+        request_id=request_id, code=error.code, status=status, title=status.phrase, detail=error.detail
+    )
+
+
+def error_response(error: ThermostatError, request_id: str) -> Response:
+    """Return the response for a domain error."""
+    item = error_item(error, request_id)
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if item.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Keystone"
+    return response_of(ErrorDocument(errors=[item]), item.status, request_id, headers)
+
+
+def response_of(document: Any, status: int, request_id: str, headers: Mapping[str, str]) -> Response:
+    """Return a response with the headers that every answer carries."""
+    body = "" if document is None else msgspec.json.encode(document).decode()
+    return Response(
+        body=body,
+        status_code=status,
+        headers={
+            "Content-Type": "application/json",
+            "X-Openstack-Request-Id": request_id,
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **headers,
+        },
+    )
+
+
+def as_error_document(response: Response, request_id: str) -> Response:
+    """Return ``response``, with an error of Chalice's own (405, 415, 500) made into our error document."""
+    body = response.body
+    if not (isinstance(body, dict) and body.keys() == {"Code", "Message"}):
+        return response
+    status = HTTPStatus(response.status_code)
+    item = ErrorItem(
+        request_id=request_id,
+        code=f"autoscaling.request.{status.phrase.lower().replace(' ', '_')}",
+        status=status,
+        title=status.phrase,
+        detail=str(body["Message"]),
+    )
+    kept = {name: str(value) for name, value in response.headers.items() if name == "Allow"}
+    return response_of(ErrorDocument(errors=[item]), status, request_id, kept)

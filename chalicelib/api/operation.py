@@ -1,0 +1,194 @@
+"""One decorator makes a function an operation of the API: its route, its checks, its place in OpenAPI.
+
+    @operation(blueprint, "POST", "/v1/groups", body=NewGroup, answer=GroupDocument, status=202)
+    def create_group(call: Call, body: NewGroup) -> Reply: ...
+
+Before the view runs: the token is validated and the role checked, unknown query parameters and malformed
+bodies are refused. After it: domain errors become the error document, and every answer carries its
+request id.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import msgspec
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import wiring
+from chalicelib.api.context import BODY_MAX_BYTES, Call, base_of, query_of
+from chalicelib.api.errors import error_response, response_of
+from chalicelib.core.credential import Caller
+from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, TooLarge, Unauthenticated
+from chalicelib.ports import Services
+
+_log = logging.getLogger(__name__)
+
+
+class Access(Enum):
+    """Who may call: everybody, or which roles in the token's project."""
+
+    OPEN = frozenset[str]()
+    READ = frozenset({"reader", "member", "admin"})
+    WRITE = frozenset({"member", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a view answers: a document (None for no content) and what goes into the headers."""
+
+    document: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the OpenAPI document tells of an operation."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    access: Access
+    body: Any
+    body_required: bool
+    answers: Mapping[int, Any]
+    query: tuple[str, ...]
+    if_match: bool
+
+
+OPERATIONS: list[Operation] = []
+"""Every operation, in the order in which the modules of the API were imported."""
+
+View = Callable[..., Reply]
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    answers: Mapping[int, Any],
+    access: Access | None = None,
+    body: Any = None,
+    body_required: bool = True,
+    body_is_raw: bool = False,
+    query: tuple[str, ...] = (),
+    if_match: bool = False,
+    content_types: tuple[str, ...] = ("application/json",),
+) -> Callable[[View], View]:
+    """Make a view an operation.
+
+    Args:
+        answers: the document type of each status that is a success (None: no content).
+        access: who may call; by default readers for GET and members for the rest.
+        body: the type of the JSON body, handed to the view decoded.
+        body_is_raw: the view reads ``call.raw_body`` itself; ``body`` is for the OpenAPI document only.
+        query: the query parameters that it knows.
+        if_match: whether it heeds If-Match.
+    """
+    needed = access or (Access.READ if method == "GET" else Access.WRITE)
+
+    def register(view: View) -> View:
+        summary = (view.__doc__ or "").strip().partition("\n")[0]
+        OPERATIONS.append(
+            Operation(
+                method=method,
+                path=path,
+                name=view.__name__,
+                summary=summary,
+                access=needed,
+                body=body,
+                body_required=body_required,
+                answers=answers,
+                query=query,
+                if_match=if_match,
+            )
+        )
+
+        @functools.wraps(view)
+        def run(**path_arguments: str) -> Response:
+            request = blueprint.current_request
+            decode = None if body_is_raw else body
+            return _answer(request, view, path_arguments, needed, decode, frozenset(query))
+
+        blueprint.route(path, methods=[method], name=view.__name__, content_types=list(content_types))(run)
+        return view
+
+    return register
+
+
+def _answer(
+    request: Request,
+    view: View,
+    path_arguments: Mapping[str, str],
+    access: Access,
+    body: Any,
+    query: frozenset[str],
+) -> Response:
+    """Run a view, and turn what comes of it into a response."""
+    request_id = f"req-{wiring.new_id()}"
+    try:
+        services = wiring.services()
+        call = Call(
+            services=services,
+            request_id=request_id,
+            base=base_of(request, wiring.settings().public_url),
+            query=query_of(request, query),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            raw_body=_raw_body(request),
+            known_caller=_caller(services, request, access),
+        )
+        decoded = {} if body is None else {"body": _decoded(call.raw_body, body)}
+        reply = view(call, **path_arguments, **decoded)
+    except ThermostatError as error:
+        _log.info("%s: %s %s", request_id, error.code, error.detail)
+        return error_response(error, request_id)
+    except Exception:  # noqa: BLE001 -- the boundary: Chalice would log the path, and a hook's path holds its token
+        _log.exception("%s: unexpected failure in %s", request_id, view.__name__)
+        unexpected = ThermostatError(
+            "internal", "Something went wrong here; the request id finds it in the log."
+        )
+        return error_response(unexpected, request_id)
+    return response_of(reply.document, reply.status, request_id, reply.headers)
+
+
+def _raw_body(request: Request) -> bytes:
+    raw = request.raw_body or b""
+    raw = raw.encode() if isinstance(raw, str) else raw
+    if len(raw) > BODY_MAX_BYTES:
+        raise TooLarge("request.too_large", f"A body has at most {BODY_MAX_BYTES} bytes.")
+    return raw
+
+
+def _caller(services: Services, request: Request, access: Access) -> Caller | None:
+    """Return who asks, when the operation is not open to everybody.
+
+    Raises:
+        Unauthenticated, Forbidden: there is no token, or it lacks the role.
+    """
+    if access is Access.OPEN:
+        return None
+    token = request.headers.get("x-auth-token")
+    if not token:
+        raise Unauthenticated("token.missing", "Send a project-scoped Keystone token as X-Auth-Token.")
+    caller = services.identity.authenticate(token)
+    if not caller.roles & access.value:
+        wanted = " or ".join(sorted(access.value))
+        raise Forbidden("token.role", f"This needs the role {wanted} in the project.")
+    return caller
+
+
+def _decoded(raw: bytes, body: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw or b"{}", type=body)
+    except msgspec.ValidationError as error:
+        raise Invalid("request.body", f"The body does not fit: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("request.body", "The body is not JSON.") from error

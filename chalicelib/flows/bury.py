@@ -1,0 +1,44 @@
+"""The end of a group: its members are gone; now what belongs to it goes, and then itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+from chalicelib.core.errors import NotFound
+from chalicelib.core.group import Group
+from chalicelib.core.ids import PolicyId, ProjectId
+from chalicelib.ports import Services
+from chalicelib.ports.storage import Lease, Page
+
+T = TypeVar("T")
+
+_PAGE = 100
+
+
+def bury(s: Services, lease: Lease, group: Group) -> None:
+    """Delete the group's policies with their webhooks, then the group; may die anywhere and run again."""
+    for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
+        delete_policy(s, group.project_id, policy.id)
+    s.groups.remove(lease, group)
+
+
+def delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
+    """Delete a policy's webhooks, so that no token outlives it, then the policy; one gone is a success."""
+    for webhook in _all(lambda marker: s.webhooks.page(project_id, policy_id, _PAGE, marker)):
+        with suppress(NotFound):
+            s.webhooks.delete(project_id, webhook.id)
+    with suppress(NotFound):
+        s.policies.delete(project_id, policy_id)
+
+
+def _all(page: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    """Yield the items of all pages; quotas bound how many there can be."""
+    marker: str | None = None
+    while True:
+        part = page(marker)
+        yield from part.items
+        if part.marker is None:
+            return
+        marker = part.marker

@@ -1,0 +1,161 @@
+"""One round for one group: observe the cloud, plan, perform, conclude. The only flow that changes OpenStack.
+
+A round works under a lease, so two never work on one group at once; it may die at any line, since the
+next one starts from what the cloud shows. Steps are bounded in number and time.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.core.activity import ActivityKind
+from chalicelib.core.credential import Credential, CredentialStatus
+from chalicelib.core.group import Group, TroubleKind
+from chalicelib.core.member import MemberState, Patience, Scene, compare
+from chalicelib.core.plan import Plan, Target, plan
+from chalicelib.core.round import Setback, conclude
+from chalicelib.flows.bury import bury
+from chalicelib.flows.perform import Round, perform
+from chalicelib.flows.story import activity
+from chalicelib.ports import Services
+from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, CredentialBroken
+from chalicelib.ports.storage import GroupKey, Lease, LeaseLost
+
+_log = logging.getLogger(__name__)
+
+_CHECK_IS_OLD = timedelta(hours=1)
+_LONGEST_DELAY_SECONDS = 900
+"""SQS delays a message no longer; what is due later is found by the sweep."""
+
+
+def converge(s: Services, key: GroupKey, request_id: str) -> None:
+    """Run one round for a group, and ask for the next one when it is due soon.
+
+    Does nothing when another round is under way or the group is gone.
+    """
+    began = s.now()
+    lease = Lease(key=key, owner=s.new_id())
+    group = s.groups.lease(key, lease.owner, began, began + timedelta(seconds=s.limits.lease_seconds))
+    if group is None:
+        return
+    try:
+        _run(s, lease, group, request_id, began)
+    except LeaseLost:
+        _log.warning("group %s: the round outlived its lease and stopped", group.id)
+
+
+def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
+    """Observe, plan, perform; then write down what came of it."""
+    credential = s.credentials.get(group.project_id, group.credential_id)
+    the_plan: Plan | None = None
+    round_: Round | None = None
+    try:
+        cloud = s.clouds.enter(credential, request_id)
+        scene = _observe(s, cloud, lease.key)
+        the_plan = plan(_target(s, group), scene, s.now())
+        round_ = Round(s, lease, group, cloud, request_id, began)
+        perform(round_, the_plan)
+        setback = round_.setback
+        _note_credential(s, credential, broken=None)
+    except (CredentialBroken, CloudUnavailable, CloudRefused) as error:
+        setback = _setback(error)
+        _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
+    finally:
+        if round_ is not None:
+            s.activities.add(round_.activities)
+    if group.deleting and setback is None and the_plan is not None and the_plan.settled:
+        bury(s, lease, group)
+        return
+    _conclude(s, lease, group, the_plan, setback, request_id, cut_short=bool(round_ and round_.cut_short))
+
+
+def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
+    """Return what is seen of the group now.
+
+    A server that is missing from the list is asked for by its id before it is believed to be gone: a
+    list leaves out what a part of the cloud that is down holds.
+    """
+    members = s.members.of_group(key)
+    servers = list(cloud.servers_of(key.group_id))
+    listed = {server.id for server in servers}
+    for member in members:
+        unlisted = member.server_id is not None and member.server_id not in listed
+        if unlisted and member.server_id is not None and member.state is not MemberState.DELETING:
+            found = cloud.server(member.server_id)
+            servers += [found] if found is not None else []
+    return compare(members, servers)
+
+
+def _target(s: Services, group: Group) -> Target:
+    now = s.now()
+    return Target(
+        capacity=group.wanted_capacity(),
+        launch_configuration_id=group.launch_configuration_id,
+        removal_order=group.removal_order,
+        availability_zones=group.availability_zones,
+        patience=Patience(
+            build=timedelta(seconds=group.build_timeout_seconds),
+            adoption=timedelta(seconds=s.limits.adoption_seconds),
+        ),
+        steps_max=s.limits.steps_max,
+        may_create=group.may_create(now),
+        may_act=group.deleting or not group.frozen(now),
+    )
+
+
+def _setback(error: CredentialBroken | CloudUnavailable | CloudRefused) -> Setback:
+    match error:
+        case CredentialBroken():
+            return Setback(kind=TroubleKind.CREDENTIAL, reason=error.reason, for_good=error.for_good)
+        case CloudUnavailable():
+            return Setback(kind=TroubleKind.CLOUD, reason=error.reason, retry_after=error.retry_after)
+        case CloudRefused():
+            return Setback(kind=TroubleKind.REFUSED, reason=error.reason)
+
+
+def _note_credential(s: Services, credential: Credential, broken: CredentialBroken | None) -> None:
+    """Write down that the credential works, or why not, when that is news or was checked long ago."""
+    status = CredentialStatus.BROKEN if broken else CredentialStatus.OK
+    checked = replace(credential, status=status, status_reason=broken.reason if broken else None)
+    now = s.now()
+    if checked != credential or now - credential.checked_at > _CHECK_IS_OLD:
+        s.credentials.note(replace(checked, checked_at=now))
+
+
+def _conclude(
+    s: Services,
+    lease: Lease,
+    group: Group,
+    the_plan: Plan | None,
+    setback: Setback | None,
+    request_id: str,
+    *,
+    cut_short: bool,
+) -> None:
+    """Write down how the round leaves the group, and ask for the next one."""
+    now = s.now()
+    conclusion = conclude(group, the_plan, setback, now=now, jitter=s.jitter(), cut_short=cut_short)
+    _tell_news(s, group, conclusion.group, request_id)
+    delay = conclusion.look_again_at - now
+    # The message usually comes first; the group is due a little later, for the sweep, should it get lost.
+    due_at = conclusion.look_again_at if conclusion.group.settled else now + delay + _SPARE
+    as_read = s.groups.conclude(lease, group, conclusion.group, due_at)
+    if not as_read:
+        s.queue.converge_soon([lease.key], request_id)
+    elif not conclusion.group.settled and delay.total_seconds() <= _LONGEST_DELAY_SECONDS:
+        s.queue.converge_soon([lease.key], request_id, delay_seconds=round(delay.total_seconds()))
+
+
+_SPARE = timedelta(seconds=20)
+
+
+def _tell_news(s: Services, before: Group, after: Group, request_id: str) -> None:
+    """Add an activity when trouble begins, changes or ends."""
+    was, is_ = before.observed.trouble, after.observed.trouble
+    if (was and was.reason) == (is_ and is_.reason):
+        return
+    kind = ActivityKind.GROUP_TROUBLED if is_ else ActivityKind.GROUP_RECOVERED
+    detail = is_.reason if is_ else "What kept the group from its wanted capacity is over."
+    s.activities.add([activity(s, after, kind, detail, request_id)])

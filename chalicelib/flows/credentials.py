@@ -1,0 +1,75 @@
+"""Credentials: made from the caller's token or handed to us, tried before they are kept, taken back."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from chalicelib.core.credential import Caller, Credential, CredentialType
+from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, Unavailable
+from chalicelib.core.ids import CredentialId
+from chalicelib.ports import Services
+from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
+
+_log = logging.getLogger(__name__)
+
+
+def create(s: Services, caller: Caller, wanted: Credential, secret: str | None) -> Credential:
+    """Keep a credential that works; return it as stored.
+
+    Args:
+        wanted: with an empty ``reference`` for a trust that is still to be made.
+        secret: the application credential's; None for a trust.
+
+    Raises:
+        Invalid, Forbidden: Keystone refuses it, and what to do instead; nothing is kept.
+        Unavailable: Keystone does not answer.
+    """
+    earlier = s.credentials.find(caller.project_id, wanted.id)
+    if earlier is not None:
+        # Asked for again with the same client_token: the tables tell the same request from another.
+        return s.credentials.create(wanted, s.limits.quota)
+    if secret is not None:
+        sealed = s.vault.seal(caller.project_id, wanted.id, secret)
+        return _kept(s, replace(wanted, sealed_secret=sealed))
+    trust_id = s.identity.create_trust(caller, wanted.roles)
+    try:
+        return _kept(s, replace(wanted, reference=trust_id))
+    except ThermostatError:
+        _take_back(s, caller, trust_id)
+        raise
+
+
+def _kept(s: Services, credential: Credential) -> Credential:
+    """Try the credential, then write it."""
+    try:
+        s.identity.check(credential)
+    except CredentialBroken as broken:
+        raise Invalid("credential.refused", f"Keystone does not accept it: {broken.reason}") from broken
+    except CloudUnavailable as error:
+        raise Unavailable("keystone.unavailable", error.reason, retry_after_seconds=5) from error
+    return s.credentials.create(credential, s.limits.quota)
+
+
+def _take_back(s: Services, caller: Caller, trust_id: str) -> None:
+    """Delete a trust that was made and is not kept; one that stays is worth nothing without our row."""
+    try:
+        s.identity.delete_trust(caller, trust_id)
+    except (Forbidden, Unavailable):
+        _log.warning("a trust made by user %s could not be taken back", caller.user_id)
+
+
+def delete(s: Services, caller: Caller, credential_id: CredentialId) -> None:
+    """Delete a credential that no group uses, and the trust that it stands for.
+
+    The trust goes first: were the row to go first and the trust to stay, nobody would know of it.
+
+    Raises:
+        Conflict: a group uses it.
+        Forbidden: Keystone lets only the user who made the trust (or an administrator) delete it.
+    """
+    credential = s.credentials.get(caller.project_id, credential_id)
+    s.credentials.require_unused(caller.project_id, credential_id)
+    if credential.type is CredentialType.TRUST:
+        s.identity.delete_trust(caller, credential.reference)
+    s.credentials.delete(caller.project_id, credential_id)

@@ -1,0 +1,41 @@
+"""What an owner does to a policy: change it, delete it with its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.core.errors import Stale
+from chalicelib.core.ids import PolicyId, ProjectId
+from chalicelib.core.policy import Policy
+from chalicelib.flows.bury import delete_policy
+from chalicelib.flows.retry import until_not_stale
+from chalicelib.ports import Services
+
+
+def change(
+    s: Services,
+    project_id: ProjectId,
+    policy_id: PolicyId,
+    edit: Callable[[Policy], Policy],
+    *,
+    generation: int | None,
+) -> Policy:
+    """Write what ``edit`` makes of the policy, on the generation it was read at.
+
+    Raises:
+        Stale: the policy is not at ``generation``, the one the caller saw (If-Match).
+    """
+
+    def attempt() -> Policy:
+        was = s.policies.get(project_id, policy_id)
+        if generation is not None and was.generation != generation:
+            raise Stale("policy.stale", f"The policy has changed: it is at generation {was.generation}.")
+        return s.policies.change(was, edit(was))
+
+    return attempt() if generation is not None else until_not_stale(s, attempt)
+
+
+def delete(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
+    """Delete the policy and its webhooks; NotFound when there is none."""
+    s.policies.get(project_id, policy_id)
+    delete_policy(s, project_id, policy_id)

@@ -1,0 +1,101 @@
+"""A request to scale: a person, a webhook, later an alarm or a schedule, through one policy.
+
+Verified, decided and committed; nothing here waits for OpenStack. The execution's id is derived from the
+event, so the same event delivered again finds the execution of the first time.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from chalicelib.core.decision import Event, decide
+from chalicelib.core.execution import Execution, Explanation, Outcome, Rule, Step, Verdict
+from chalicelib.core.ids import ExecutionId, PolicyId, ProjectId, derived_id
+from chalicelib.flows.nudge import nudge
+from chalicelib.flows.retry import until_not_stale
+from chalicelib.ports import Services
+from chalicelib.ports.storage import AlreadyDecided
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Who asks for what.
+
+    Attributes:
+        source: ``user:<id>`` or ``webhook:<id>``.
+        event_id: the sender's own id of the event; without one every delivery is an event of its own.
+    """
+
+    project_id: ProjectId
+    policy_id: PolicyId
+    source: str
+    event_id: str | None
+    event: Event
+    request_id: str
+
+
+def scale(s: Services, ask: Ask) -> Execution:
+    """Decide ``ask``, write the outcome and, where the group changes, the group; return the execution.
+
+    Raises:
+        NotFound: there is no such policy (any more).
+        Unavailable: the group is written by others all the time, or the tables do not answer.
+    """
+    id_ = s.new_id() if ask.event_id is None else derived_id(ask.policy_id, ask.event_id)
+    try:
+        execution = until_not_stale(s, lambda: _decided(s, ask, ExecutionId(id_)))
+    except AlreadyDecided as found:
+        execution = _duplicate(found.execution)
+    _log.info(
+        "execution %s of policy %s on group %s: %s, %d to %d",
+        execution.id,
+        execution.policy_id,
+        execution.group_id,
+        execution.outcome,
+        execution.capacity_before,
+        execution.capacity_after,
+    )
+    return execution
+
+
+def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
+    policy = s.policies.get(ask.project_id, ask.policy_id)
+    group = s.groups.get(ask.project_id, policy.group_id)
+    now = s.now()
+    decision = decide(policy, group, ask.event, now)
+    execution = Execution(
+        project_id=ask.project_id,
+        id=id_,
+        policy_id=policy.id,
+        group_id=group.id,
+        source=ask.source,
+        event_id=ask.event_id,
+        outcome=decision.outcome,
+        capacity_before=group.desired_capacity,
+        capacity_after=decision.group.desired_capacity,
+        retry_at=decision.retry_at,
+        explanation=decision.explanation,
+        request_id=ask.request_id,
+        created_at=now,
+    )
+    s.groups.decide(group, decision.group, execution)
+    if decision.outcome is Outcome.EXECUTED:
+        nudge(s, group, ask.request_id)
+    return execution
+
+
+def _duplicate(first: Execution) -> Execution:
+    """Return the answer to an event that was handled before: the same id, and what came of it then."""
+    summary = (
+        f"This event was handled at {first.created_at:%Y-%m-%dT%H:%M:%SZ}: {first.outcome}. "
+        f"{first.explanation.summary}"
+    )
+    found = Step(rule=Rule.EVENT, verdict=Verdict.REFUSE, detail=summary)
+    return replace(
+        first,
+        outcome=Outcome.DUPLICATE,
+        explanation=Explanation(summary=summary, steps=(found, *first.explanation.steps)),
+    )

@@ -1,0 +1,1 @@
+"""Foreign notifications, made into our values: pure parsers, one module a format."""

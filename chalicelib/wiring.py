@@ -1,0 +1,87 @@
+"""Builds the real Services, once per container; nothing is built before it is asked for."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import secrets
+import time
+from datetime import UTC, datetime
+
+import boto3
+
+from chalicelib import logs
+from chalicelib import settings as environment
+from chalicelib.core.ids import time_sorted_id
+from chalicelib.openstack.clouds import OwnersClouds
+from chalicelib.openstack.delegation import Delegations
+from chalicelib.openstack.keystone import Keystone
+from chalicelib.openstack.session import ServiceUser
+from chalicelib.ports import Services
+from chalicelib.queue import SqsQueue
+from chalicelib.settings import Settings
+from chalicelib.tables.activities import ActivityTable
+from chalicelib.tables.credentials import CredentialTable
+from chalicelib.tables.database import Database
+from chalicelib.tables.executions import ExecutionTable
+from chalicelib.tables.groups import GroupTable
+from chalicelib.tables.launch_configurations import LaunchConfigurationTable
+from chalicelib.tables.members import MemberTable
+from chalicelib.tables.policies import PolicyTable
+from chalicelib.tables.usage import UsageTable
+from chalicelib.tables.webhooks import WebhookTable
+from chalicelib.vault import KmsVault
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return the settings of this container; Misconfigured names all that is missing."""
+    found = environment.read(os.environ)
+    logs.configure(found.log_level)
+    return found
+
+
+@functools.cache
+def services() -> Services:
+    """Return the real services."""
+    found = settings()
+    database = Database(found.table_prefix, found.region, found.history_days)
+    vault = KmsVault(found.kms_key, found.region)
+    service_user = ServiceUser(found.service_user, _password(found))
+    delegations = Delegations(service_user, vault)
+    return Services(
+        groups=GroupTable(database, found.limits.shards),
+        members=MemberTable(database),
+        launch_configurations=LaunchConfigurationTable(database),
+        credentials=CredentialTable(database),
+        policies=PolicyTable(database),
+        webhooks=WebhookTable(database),
+        executions=ExecutionTable(database),
+        activities=ActivityTable(database),
+        usage=UsageTable(database),
+        vault=vault,
+        identity=Keystone(service_user, delegations),
+        clouds=OwnersClouds(service_user, delegations),
+        queue=SqsQueue(found.queue_url, found.region),
+        limits=found.limits,
+        now=lambda: datetime.now(UTC),
+        new_id=new_id,
+        new_token=lambda: secrets.token_urlsafe(32),
+        jitter=random.random,
+        sleep=time.sleep,
+    )
+
+
+def new_id() -> str:
+    """Return a new id, which sorts by time."""
+    return time_sorted_id(time.time_ns() // 1_000_000, secrets.randbits(74))
+
+
+def _password(found: Settings) -> str:
+    """Return the service user's password, from the environment or from Secrets Manager."""
+    user = found.service_user
+    if user.password is not None:
+        return user.password
+    client = boto3.client("secretsmanager", region_name=found.region)
+    return client.get_secret_value(SecretId=user.password_secret or "")["SecretString"]

@@ -1,0 +1,157 @@
+"""Runs the bundle's functions on this machine as Lambda would: each its own process.
+
+    python -m dev.functions api --port 8000     the HTTP functions, on loopback
+    python -m dev.functions work                takes messages from the queue, one at a time
+    python -m dev.functions tick                each minute (TICK_SECONDS)
+
+Every process ends by itself when the one that started it is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+import boto3
+from chalice.config import Config
+from chalice.local import ChaliceRequestHandler, LocalDevServer, create_local_server
+
+from app import app, tick, work
+
+_log = logging.getLogger("chalicelib.dev")
+
+_LONG_POLL_SECONDS = 5
+
+
+class Handler(ChaliceRequestHandler):
+    """Answers at once (small writes are not held back), and logs no webhook's token."""
+
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
+        """Log the request line without what is secret in it."""
+        _log.info("%s", re.sub(r"/v1/hooks/[^/?\s]+", "/v1/hooks/***", format % args))
+
+
+def serve(port: int) -> None:
+    """Serve the HTTP functions on loopback until told to stop."""
+    prepared = create_local_server(app, Config.create(), "127.0.0.1", 0)
+    prepared.server.server_close()  # it made the app safe for threads; the server itself is replaced
+    LocalDevServer(app, Config.create(), "127.0.0.1", port, handler_cls=Handler).server.serve_forever()
+
+
+def take_messages(stopping: threading.Event) -> None:
+    """Hand each message of the queue to ``work``; one that fails comes back after its visibility timeout."""
+    sqs = boto3.client("sqs")
+    url = os.environ["QUEUE_URL"]
+    while not stopping.is_set():
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=1,
+            WaitTimeSeconds=_LONG_POLL_SECONDS,
+            MessageSystemAttributeNames=["All"],
+        )
+        for message in answer.get("Messages", []):
+            if run(lambda message=message: work(_sqs_event(message), None)):  # type: ignore[misc]
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def tick_each_minute(stopping: threading.Event) -> None:
+    """Invoke ``tick`` at once and then each minute."""
+    seconds = float(os.environ.get("TICK_SECONDS", "60"))
+    while True:
+        run(lambda: tick(_schedule_event(), None))
+        if stopping.wait(seconds):
+            return
+
+
+def run(function: Callable[[], object]) -> bool:
+    """Return whether an invocation succeeded; a failed one is logged, as Lambda would."""
+    try:
+        function()
+    except Exception:
+        _log.exception("the function raised")
+        return False
+    return True
+
+
+def _sqs_event(message: Any) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message.get("Attributes", {}),
+                "messageAttributes": {},
+                "md5OfBody": message.get("MD5OfBody", ""),
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:work",
+                "awsRegion": "us-east-1",
+            }
+        ]
+    }
+
+
+def _schedule_event() -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": "tick",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {},
+    }
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however that came about."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Run one kind of function until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m dev.functions")
+    parser.add_argument("function", choices=["api", "work", "tick"])
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        if arguments.function == "api":
+            raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops us in order
+    _end_with_parent()
+    match arguments.function:
+        case "api":
+            serve(arguments.port)
+        case "work":
+            take_messages(stopping)
+        case _:
+            tick_each_minute(stopping)
+
+
+if __name__ == "__main__":
+    main()
