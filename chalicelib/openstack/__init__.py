@@ -1,0 +1,1 @@
+"""OpenStack over HTTP: Keystone and Nova, by keystoneauth1. Their documents and errors stop here."""

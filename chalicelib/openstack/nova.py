@@ -1,0 +1,224 @@
+"""Nova: the servers of one project.
+
+Nova has no token that makes a creation safe to repeat: what is asked for twice is made twice. So no
+creation is repeated here, and servers are found again by their tag (Nova filters by tags; it ignores a
+filter on metadata silently).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.exceptions import BadRequest, ClientException, HttpError, NotFound, Unauthorized
+from requests import Response
+
+from chalicelib.core.ids import GroupId, ServerId
+from chalicelib.core.launch import ServerTemplate
+from chalicelib.core.member import GROUP_KEY, Server, group_tag
+from chalicelib.openstack.translation import cloud_error, refused, twice
+from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, ServerOrder
+
+MICROVERSION = "2.79"
+"""Of the Train release (2019). Tags at creation need 2.52, ``networks: none`` 2.37."""
+
+_CREATION_TIMEOUT_SECONDS = 30
+_PAGE_MAX = 1000
+_LISTINGS_MAX = 3
+
+
+class Nova:
+    """``ports.cloud.Cloud``, over an adapter that authenticates as the owner."""
+
+    def __init__(self, adapter: Adapter, page_size: int = _PAGE_MAX) -> None:
+        self._adapter = adapter
+        self._page_size = page_size
+
+    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
+        """Return every server that carries the group's tag and metadata.
+
+        The tag alone does not do: an owner may put it on any server. A server whose cell is down is shown
+        without metadata, and so is left out.
+        """
+        with _errors_of_nova():
+            found = self._listed(group_tag(group_id))
+        servers = map(_to_server, found)
+        return tuple(server for server in servers if server.metadata.get(GROUP_KEY) == group_id)
+
+    def server(self, server_id: ServerId) -> Server | None:
+        """Return the server, or None when Nova says there is none."""
+        with _errors_of_nova():
+            try:
+                answer = self._get(_path(server_id))
+            except NotFound as error:
+                _require_novas_own(error)
+                return None
+        return _to_server(_document(answer, "server")["server"])
+
+    def create_servers(self, order: ServerOrder) -> ServerId | None:
+        """Ask for servers, once; return the id when it was one, else None: Nova names only the first."""
+        with _errors_of_nova():
+            # Not logged: the request may hold secrets for the server, and the answer its password.
+            answer = self._adapter.post(
+                "/servers", json=_creation(order), timeout=_CREATION_TIMEOUT_SECONDS, log=False
+            )
+        first = _document(answer, "server")["server"]
+        return ServerId(first["id"]) if order.count == 1 else None
+
+    def delete_server(self, server_id: ServerId) -> None:
+        """Delete a server; one already gone is a success, one that is locked is refused."""
+        with _errors_of_nova(), _already_gone_is_fine():
+            twice(lambda: self._adapter.delete(_path(server_id)))
+
+    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
+        """Add metadata to a server; one that is gone needs none."""
+        with _errors_of_nova(), _already_gone_is_fine():
+            twice(lambda: self._adapter.post(f"{_path(server_id)}/metadata", json={"metadata": metadata}))
+
+    def _listed(self, tag: str) -> Sequence[dict[str, Any]]:
+        """Return all servers with the tag, each once.
+
+        A page begins after the last server of the page before. When that one is deleted meanwhile Nova does
+        not know where to go on, and the listing begins anew.
+        """
+        for _ in range(_LISTINGS_MAX):
+            try:
+                return self._all_pages(tag)
+            except _MarkerGone:
+                continue
+        raise CloudUnavailable("Servers went faster than Nova listed them.", certainly_not_done=True)
+
+    def _all_pages(self, tag: str) -> Sequence[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        marker: str | None = None
+        while True:
+            page, has_next = self._page_after(marker, tag)
+            new = {document["id"]: document for document in page if document["id"] not in found}
+            found.update(new)
+            if not has_next or not new:
+                return tuple(found.values())
+            marker = page[-1]["id"]
+
+    def _page_after(self, marker: str | None, tag: str) -> tuple[list[dict[str, Any]], bool]:
+        """Return a page of servers, and whether there is another."""
+        query: dict[str, Any] = {"tags": tag, "limit": self._page_size}
+        if marker is not None:
+            query["marker"] = marker
+        try:
+            document = _document(self._get("/servers/detail", query), "servers")
+        except BadRequest as error:
+            if marker is None:
+                raise
+            raise _MarkerGone from error
+        links = document.get("servers_links", ())
+        return document["servers"], any(link["rel"] == "next" for link in links)
+
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
+        return twice(lambda: self._adapter.get(path, params=dict(query or {})))
+
+
+class _MarkerGone(Exception):
+    """The server after which a page was to begin is gone."""
+
+
+@contextmanager
+def _errors_of_nova() -> Iterator[None]:
+    """Turn keystoneauth's exceptions into those of ``ports.cloud``.
+
+    After a 401 the session asks for a fresh token, and Keystone's refusal says what is wrong. That Nova does
+    not accept even a fresh one is known of application credentials with access rules.
+    """
+    try:
+        yield
+    except Unauthorized as error:
+        raise CredentialBroken(
+            "Nova does not accept the token that Keystone gave for it. If it is an application credential "
+            "with access rules, they must allow to list, show, create, delete and label servers.",
+            for_good=False,
+        ) from error
+    except ClientException as error:
+        raise cloud_error(error) from error
+
+
+@contextmanager
+def _already_gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except NotFound as error:
+        _require_novas_own(error)
+
+
+def _require_novas_own(error: HttpError) -> None:
+    """Raise ``error`` again if its 404 comes from something in front of Nova, which knows no servers."""
+    if not refused(error):
+        raise error
+
+
+def _path(server_id: ServerId) -> str:
+    return f"/servers/{quote(server_id, safe='')}"
+
+
+def _document(answer: Response, noun: str) -> dict[str, Any]:
+    """Return the document that Nova answers with, which must have ``noun``."""
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or noun not in document:
+        raise CloudUnavailable(f"Nova's answer has no {noun!r}.")
+    return document
+
+
+def _creation(order: ServerOrder) -> dict[str, Any]:
+    """Return Nova's document for the order; what marks the servers as the group's has the last word."""
+    template = order.template
+    server: dict[str, Any] = {
+        "name": order.name,
+        "flavorRef": template.flavor,
+        "networks": _networks(template),
+        "metadata": {**template.metadata, **order.metadata},
+        "tags": list(dict.fromkeys((*template.tags, *order.tags))),
+    }
+    optional = {
+        "imageRef": template.image,
+        "key_name": template.key_name,
+        "user_data": template.user_data,
+        "availability_zone": order.availability_zone,
+        "config_drive": template.config_drive,
+        "security_groups": [{"name": name} for name in template.security_groups],
+        "block_device_mapping_v2": [dict(device) for device in template.block_device_mapping_v2],
+    }
+    server.update({key: value for key, value in optional.items() if value})
+    if order.count > 1:
+        server.update(min_count=order.count, max_count=order.count)
+    document: dict[str, Any] = {"server": server}
+    if template.scheduler_hints:
+        document["os:scheduler_hints"] = dict(template.scheduler_hints)
+    return document
+
+
+def _networks(template: ServerTemplate) -> str | list[dict[str, Any]]:
+    if isinstance(template.networks, str):
+        return template.networks
+    return [dict(network) for network in template.networks]
+
+
+def _to_server(document: Mapping[str, Any]) -> Server:
+    """Return the server that Nova shows.
+
+    Of a server whose cell is down only a few fields are known, and its status is UNKNOWN.
+    """
+    created = document.get("created")
+    return Server(
+        id=ServerId(document["id"]),
+        name=document.get("name") or "",
+        status=str(document.get("status") or "UNKNOWN").upper(),
+        task=document.get("OS-EXT-STS:task_state"),
+        created_at=datetime.fromisoformat(created) if created else datetime.fromtimestamp(0, UTC),
+        metadata=document.get("metadata") or {},
+        fault=(document.get("fault") or {}).get("message"),
+    )
