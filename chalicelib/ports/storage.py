@@ -109,7 +109,10 @@ class Groups(Protocol):
         """
 
     def lease(self, key: GroupKey, owner: str, now: datetime, until: datetime) -> Group | None:
-        """Take the lease until ``until``, and be due again then; None if it is held or the group is gone."""
+        """Take the lease until ``until``, and be due again then; None if it is held or the group is gone.
+
+        The owner itself may take it again: its first try may have succeeded without an answer.
+        """
 
     def conclude(self, lease: Lease, was: Group, group: Group, due_at: datetime) -> bool:
         """End the lease: write what was observed and when the group is due.
@@ -123,7 +126,10 @@ class Groups(Protocol):
         """
 
     def remove(self, lease: Lease, group: Group) -> None:
-        """Delete the group, whose members are gone, and take it out of all counts; idempotent."""
+        """Delete the group, whose members are gone, and take it out of all counts; idempotent.
+
+        Nothing is written when the lease was lost or the group was written meanwhile: a later round does it.
+        """
 
     def due(self, shard: int, now: datetime, limit: int) -> Sequence[GroupKey]:
         """Return up to ``limit`` groups of the shard that are due at ``now``, the longest due first."""
@@ -271,7 +277,7 @@ class Webhooks(Protocol):
         """Write ``new`` in place of ``was``, tokens and index alike; return it, or raise Stale."""
 
     def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:
-        """Delete the webhook and its tokens and take it out of the count."""
+        """Delete the webhook and its tokens and take it out of the count; Stale if it changed meanwhile."""
 
 
 class Executions(Protocol):

@@ -1,0 +1,179 @@
+"""Calls of DynamoDB: what is tried again, what is unavailable, and what a failed condition means."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError
+from pynamodb.exceptions import CancellationReason, PutError, PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.core.errors import Unavailable
+from chalicelib.tables.database import Database
+from chalicelib.tables.rows import Row
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Row)
+
+_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Before each further try while others' transactions are in the way; under a second together."""
+
+_IN_THE_WAY = {"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"}
+_TOO_BUSY = {
+    "ThrottlingException",
+    "ThrottlingError",
+    "ProvisionedThroughputExceededException",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+}
+
+
+class Refused(Exception):
+    """The condition of a single write did not hold; nothing was written."""
+
+
+def perform(call: Callable[[], T]) -> T:
+    """Return ``call()``, tried again while somebody's transaction is in its way.
+
+    botocore has already tried again what is worth it by itself: no connection, throttling, a 5xx.
+
+    Raises:
+        Refused: the condition of a single write did not hold.
+        Unavailable: DynamoDB does not answer, is too busy, or does not let us in.
+    """
+    for pause in (*_PAUSES_SECONDS, None):
+        try:
+            return call()
+        except PynamoDBException as error:
+            codes = _codes(error)
+            if "ConditionalCheckFailedException" in codes:
+                raise Refused from error
+            conflict = bool(codes & _IN_THE_WAY) and "ConditionalCheckFailed" not in codes
+            if not conflict and not _is_unavailable(error, codes):
+                raise
+            if not conflict or pause is None:
+                raise Unavailable(
+                    "storage.unavailable", "The database is busy; try again.", retry_after_seconds=1
+                ) from error
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (spreads those who collided)
+    raise AssertionError("the last try returns or raises")
+
+
+def _codes(error: PynamoDBException) -> set[str]:
+    """Return what DynamoDB said: the error's own code, and each item's of a cancelled transaction."""
+    codes = {error.cause_response_code or ""}
+    if isinstance(error, TransactWriteError):
+        codes |= {reason.code for reason in error.cancellation_reasons if reason is not None}
+    return codes
+
+
+def _is_unavailable(error: PynamoDBException, codes: set[str]) -> bool:
+    """Return whether it is DynamoDB's fault; pynamodb gives no cause for a batch that was not taken whole."""
+    unfinished = isinstance(error, PutError) and error.cause is None
+    return unfinished or bool(codes & _TOO_BUSY) or isinstance(error.cause, BotoCoreError)
+
+
+class _Kind(StrEnum):
+    """The kinds of items; in this order pynamodb sends them, and DynamoDB gives its reasons."""
+
+    CHECK = "check"
+    DELETE = "delete"
+    PUT = "put"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    kind: _Kind
+    request: dict[str, Any]
+    refusal: Callable[[CancellationReason], Exception]
+
+
+class Transaction:
+    """An all-or-nothing write that knows, item by item, what a failed condition means.
+
+    ``otherwise`` of an item makes the exception from the row as it is stored (None: there is none). When
+    several conditions fail, the item that was added first speaks. botocore gives each request a token,
+    so a request that is sent again after its answer was lost is not done twice.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._connection = database.connection
+        self._items: list[_Item] = []
+
+    def check(self, row: R, condition: Condition, otherwise: Callable[[R | None], Exception]) -> None:
+        """Require the condition of a row that is not written; of ``row`` only the key matters."""
+        request = row.get_delete_kwargs_from_instance(condition=condition)
+        self._add(_Kind.CHECK, row, request, otherwise)
+
+    def put(
+        self,
+        row: R,
+        condition: Condition | None = None,
+        otherwise: Callable[[R | None], Exception] | None = None,
+    ) -> None:
+        """Write the whole row."""
+        request = row.get_save_kwargs_from_instance(condition=condition)
+        self._add(_Kind.PUT, row, request, otherwise)
+
+    def update(
+        self,
+        row: R,
+        actions: list[Action],
+        condition: Condition | None = None,
+        otherwise: Callable[[R | None], Exception] | None = None,
+    ) -> None:
+        """Change attributes; of ``row`` only the key matters."""
+        request = row.get_update_kwargs_from_instance(actions=actions, condition=condition)
+        self._add(_Kind.UPDATE, row, request, otherwise)
+
+    def delete(
+        self,
+        row: R,
+        condition: Condition | None = None,
+        otherwise: Callable[[R | None], Exception] | None = None,
+    ) -> None:
+        """Delete the row; of ``row`` only the key matters."""
+        request = row.get_delete_kwargs_from_instance(condition=condition)
+        self._add(_Kind.DELETE, row, request, otherwise)
+
+    def commit(self) -> None:
+        """Write everything, or raise what the first failed condition means (or as ``perform``)."""
+        checks, deletes, puts, updates = (
+            [item.request for item in self._items if item.kind is kind] for kind in _Kind
+        )
+        try:
+            perform(lambda: self._connection.transact_write_items(checks, deletes, puts, updates))
+        except TransactWriteError as error:
+            sent = [item for kind in _Kind for item in self._items if item.kind is kind]
+            failed = {
+                id(item): reason
+                for item, reason in zip(sent, error.cancellation_reasons, strict=False)
+                if reason is not None and reason.code == "ConditionalCheckFailed"
+            }
+            for item in self._items:
+                if id(item) in failed:
+                    raise item.refusal(failed[id(item)]) from error
+            raise
+
+    def _add(
+        self,
+        kind: _Kind,
+        row: R,
+        request: dict[str, Any],
+        otherwise: Callable[[R | None], Exception] | None,
+    ) -> None:
+        def refusal(reason: CancellationReason) -> Exception:
+            assert otherwise is not None, "only a condition is refused"
+            return otherwise(type(row).from_raw_data(reason.raw_item) if reason.raw_item else None)
+
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        self._items.append(_Item(kind, request, refusal))

@@ -1,0 +1,64 @@
+"""The database: one connection for all tables, and the prefix of their names."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from pynamodb.connection import Connection
+from pynamodb.models import MetaModel
+
+from chalicelib.tables.rows import Row
+
+R = TypeVar("R", bound=Row)
+
+_CONNECT_SECONDS = 2
+_READ_SECONDS = 5
+_RETRIES = 3
+
+
+class Database:
+    """Where the tables are.
+
+    pynamodb opens a connection for each model, and each costs a cold start some 65 ms; here all share one.
+    Where DynamoDB itself is found is botocore's matter (``AWS_ENDPOINT_URL``).
+
+    Args:
+        prefix: of every table's name, like ``thermostat-local-``.
+        region: None leaves it to the environment.
+        keep_days: how long executions and activities are kept.
+    """
+
+    def __init__(self, prefix: str, region: str | None = None, keep_days: int = 90) -> None:
+        self.connection = Connection(
+            region=region,
+            connect_timeout_seconds=_CONNECT_SECONDS,
+            read_timeout_seconds=_READ_SECONDS,
+            max_retry_attempts=_RETRIES,
+            max_pool_connections=50,
+        )
+        self.connection.client  # noqa: B018  (makes it now, in one thread; a race would make several)
+        self._prefix = prefix
+        self._keep = timedelta(days=keep_days)
+        self._bound: dict[type[Row], Any] = {}
+        self._binding = threading.Lock()
+
+    def bind(self, row: type[R]) -> type[R]:
+        """Return ``row`` as a model of this database's table."""
+        with self._binding:
+            if row not in self._bound:
+                self._bound[row] = self._model(row)
+            return cast("type[R]", self._bound[row])
+
+    def expiry(self, written_at: datetime) -> datetime:
+        """Return when history that was written at ``written_at`` is dropped."""
+        return written_at + self._keep
+
+    def _model(self, row: type[R]) -> type[R]:
+        meta = type("Meta", (), {"table_name": self._prefix + row.table})
+        model = cast("type[R]", MetaModel(row.__name__, (row,), {"Meta": meta}))
+        table = model._get_connection()  # noqa: SLF001  (pynamodb has no other way to share a connection)
+        self.connection.add_meta_table(table.get_meta_table())
+        table.connection = self.connection
+        return model

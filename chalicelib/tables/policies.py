@@ -1,0 +1,108 @@
+"""The table of policies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+
+from chalicelib.core.capacity import Adjustment
+from chalicelib.core.errors import Invalid
+from chalicelib.core.ids import GroupId, PolicyId, ProjectId
+from chalicelib.core.policy import Policy, PolicyMode
+from chalicelib.core.quota import Quota
+from chalicelib.ports.storage import Page
+from chalicelib.tables.calls import Transaction
+from chalicelib.tables.database import Database
+from chalicelib.tables.group_rows import GroupRow
+from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute, joined
+from chalicelib.tables.table import Table, create, taken
+from chalicelib.tables.usage import UsageCounter
+
+
+class _ByGroup(RowIndex):
+    group_key = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+
+
+class PolicyRow(Row):
+    """One policy."""
+
+    table = "policies"
+
+    by_group = _ByGroup()
+
+    project_id = UnicodeAttribute(hash_key=True)
+    id = UnicodeAttribute(range_key=True)
+    group_key = UnicodeAttribute()
+    group_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    adjustment = DocumentAttribute(Adjustment)
+    cooldown_seconds = NumberAttribute()
+    mode = WordAttribute(PolicyMode)
+    created_at = UTCDateTimeAttribute()
+    updated_at = UTCDateTimeAttribute()
+    generation = NumberAttribute()
+    fingerprint = UnicodeAttribute(null=True)
+
+
+class PolicyTable:
+    """Policies in DynamoDB."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._table = Table(database, PolicyRow, Policy, "policy")
+        self._groups = database.bind(GroupRow)
+        self._usage = UsageCounter(database)
+
+    def get(self, project_id: ProjectId, policy_id: PolicyId) -> Policy:
+        """Return the policy, read consistently."""
+        return self._table.get(project_id, policy_id)
+
+    def page(
+        self, project_id: ProjectId, group_id: GroupId | None, limit: int, marker: str | None
+    ) -> Page[Policy]:
+        """Return up to ``limit`` policies, of one group if it is named, in the order of their ids."""
+        if group_id is None:
+            return self._table.page(project_id, limit, marker, key=PolicyRow.id)
+        owner = joined(project_id, group_id)
+        return self._table.page(owner, limit, marker, key=PolicyRow.id, index="by_group")
+
+    def create(self, new: Policy, quota: Quota) -> Policy:
+        """Write it, or return the one that the same request made before; its group must exist (Invalid)."""
+
+        def no_group(_stored: GroupRow | None) -> Invalid:
+            return Invalid(
+                "policy.no_such_group", f"There is no group {new.group_id}, or it is being deleted."
+            )
+
+        transaction = Transaction(self._database)
+        transaction.put(self._row(new), PolicyRow.id.does_not_exist(), taken)
+        alive = GroupRow.deleting == False  # noqa: E712  (an expression for DynamoDB)
+        transaction.check(self._groups(new.project_id, new.group_id), alive, no_group)
+        self._usage.count(transaction, new.project_id, quota, policies=1)
+        stored, _ = create(transaction, new, lambda: self._table.find(new.project_id, new.id))
+        return stored
+
+    def change(self, was: Policy, new: Policy) -> Policy:
+        """Write ``new`` in place of ``was``; return it at its next generation, or raise Stale."""
+        written = replace(new, generation=was.generation + 1)
+        transaction = Transaction(self._database)
+        unchanged = PolicyRow.generation == was.generation
+        transaction.put(self._row(written), unchanged, self._table.stale(was.id))
+        transaction.commit()
+        return written
+
+    def delete(self, project_id: ProjectId, policy_id: PolicyId) -> None:
+        """Delete the policy and take it out of the count; NotFound if it is gone."""
+        transaction = Transaction(self._database)
+        transaction.delete(
+            self._table.rows(project_id, policy_id),
+            PolicyRow.id.exists(),
+            lambda _: self._table.missing(policy_id),
+        )
+        self._usage.count(transaction, project_id, None, policies=-1)
+        transaction.commit()
+
+    def _row(self, policy: Policy) -> PolicyRow:
+        return self._table.rows.of(policy, group_key=joined(policy.project_id, policy.group_id))

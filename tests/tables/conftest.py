@@ -1,0 +1,48 @@
+"""The storage that contract tests run on: the fakes, and the real adapters on a local engine."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from chalicelib.tables.database import Database
+from deploy.provision import provision
+from dev.aws import LocalAws
+from tests.tables.storage import Storage, in_dynamodb, in_memory
+
+_other_stages = (f"test{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def database(local_aws: LocalAws) -> Database:
+    """The tables that most tests share, each test with a project of its own."""
+    return _made("shared")
+
+
+@pytest.fixture
+def dynamodb(database: Database) -> Storage:
+    """The real adapters, for what only they can show."""
+    return in_dynamodb(database)
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Every implementation of the ports in turn."""
+    if request.param == "fake":
+        return in_memory()
+    return in_dynamodb(request.getfixturevalue("database"))
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def empty_storage(request: pytest.FixtureRequest) -> Storage:
+    """The same with one shard and no other test's groups in it."""
+    if request.param == "fake":
+        return in_memory(shards=1)
+    request.getfixturevalue("local_aws")
+    return in_dynamodb(_made(next(_other_stages)), shards=1)
+
+
+def _made(stage: str) -> Database:
+    provision(stage)
+    return Database(f"thermostat-{stage}-")

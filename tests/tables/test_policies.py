@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from chalicelib.core.ids import GroupId, PolicyId
+from tests.core.factories import NOW, a_policy, by_percent
+from tests.tables.storage import QUOTA, Storage
+
+
+def test_a_policy_comes_back_exactly(storage: Storage) -> None:
+    storage.a_stored_group()
+    policy = storage.a_stored_policy(adjustment=by_percent("-100/3", min_step=2), fingerprint="f")
+    assert storage.policies.get(storage.project, policy.id) == policy
+
+
+def test_a_policy_needs_its_group(storage: Storage) -> None:
+    with pytest.raises(Invalid) as refused:
+        storage.a_stored_policy()
+    assert refused.value.code == "autoscaling.policy.no_such_group"
+    assert storage.usage.of_project(storage.project).policies == 0
+
+
+def test_a_group_that_is_being_deleted_gets_no_policy(storage: Storage) -> None:
+    was = storage.a_stored_group()
+    storage.groups.change(was, replace(was, deleting=True), QUOTA, storage.an_activity())
+    with pytest.raises(Invalid):
+        storage.a_stored_policy()
+
+
+def test_the_same_request_makes_one_policy(storage: Storage) -> None:
+    storage.a_stored_group()
+    policy = storage.a_stored_policy(fingerprint="same")
+    assert storage.policies.create(replace(policy, created_at=NOW), QUOTA) == policy
+    with pytest.raises(Conflict):
+        storage.policies.create(replace(policy, fingerprint="other"), QUOTA)
+
+
+def test_policies_are_counted(storage: Storage) -> None:
+    storage.a_stored_group()
+    policy = storage.a_stored_policy()
+    full = replace(QUOTA, policies=1)
+    with pytest.raises(Forbidden):
+        storage.policies.create(replace(policy, id=PolicyId("2")), full)
+    storage.policies.delete(storage.project, policy.id)
+    storage.policies.create(replace(policy, id=PolicyId("2")), full)
+    assert storage.usage.of_project(storage.project).policies == 1
+
+
+def test_a_policy_is_deleted_once(storage: Storage) -> None:
+    storage.a_stored_group()
+    policy = storage.a_stored_policy()
+    storage.policies.delete(storage.project, policy.id)
+    for gone in (storage.policies.delete, storage.policies.get):
+        with pytest.raises(NotFound):
+            gone(storage.project, policy.id)
+    assert storage.usage.of_project(storage.project).policies == 0
+
+
+def test_a_policy_is_written_only_as_it_was_read(storage: Storage) -> None:
+    storage.a_stored_group()
+    was = storage.a_stored_policy()
+    new = replace(was, name="new", updated_at=NOW)
+    none = a_policy(project_id=storage.project, id=PolicyId("none"))
+    assert storage.policies.change(was, new) == replace(new, generation=2)
+    assert storage.policies.get(storage.project, was.id) == replace(new, generation=2)
+    with pytest.raises(Stale):
+        storage.policies.change(was, replace(was, name="late"))
+    with pytest.raises(NotFound):
+        storage.policies.change(none, none)
+
+
+def test_pages_are_of_one_group_or_of_all(storage: Storage) -> None:
+    for group_id, policy_id in (("g1", "c"), ("g2", "b"), ("g1", "a")):
+        storage.a_stored_group(id=GroupId(group_id), fingerprint="same")
+        storage.a_stored_policy(id=PolicyId(policy_id), group_id=GroupId(group_id))
+    everything = storage.policies.page(storage.project, None, 3, None)
+    assert ([policy.id for policy in everything.items], everything.marker) == (["a", "b", "c"], None)
+    first = storage.policies.page(storage.project, GroupId("g1"), 1, None)
+    assert ([policy.id for policy in first.items], first.marker) == (["a"], "a")
+    second = storage.policies.page(storage.project, GroupId("g1"), 1, first.marker)
+    assert ([policy.id for policy in second.items], second.marker) == (["c"], None)
