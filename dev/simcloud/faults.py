@@ -1,0 +1,148 @@
+"""What is made to go wrong: faults that match requests, or servers as they are created.
+
+A fault is used up after ``times`` uses, 1 unless told; null means it stays. Of several that match, the
+one added first is played.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from dev.simcloud.messages import Document, Malformed, Request, need
+
+
+class Effect(StrEnum):
+    """What a fault does; the first five to a request, the others to servers that are created."""
+
+    DELAY = "delay"
+    ANSWER = "answer"
+    DROP = "drop"
+    PERFORM_THEN_ANSWER = "perform_then_answer"
+    PERFORM_THEN_DROP = "perform_then_drop"
+    BUILD_ERROR = "build_error"
+    BUILD_NEVER = "build_never"
+    HIDE = "hide"
+
+
+_ON_SERVERS = frozenset({Effect.BUILD_ERROR, Effect.BUILD_NEVER, Effect.HIDE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong, and for whom.
+
+    Attributes:
+        what: ``answer`` replies with ``status`` and performs nothing; ``drop`` closes the connection;
+            the same after the request was performed; ``delay`` only waits for ``delay_seconds``.
+        service: keystone, nova or glance; any if null.
+        path: a regular expression, searched for in the path.
+        server: a regular expression, searched for in the name of the server concerned.
+        body: what ``answer`` sends; by default the service's own shape of an error.
+        delay_seconds: waited before any of these.
+        hide_seconds: for how long ``hide`` keeps new servers out of lists.
+        times: how many requests, or servers, it applies to; null is all.
+    """
+
+    what: Effect
+    service: str | None = None
+    method: str | None = None
+    path: str = ""
+    server: str = ""
+    status: int = 503
+    body: dict[str, Any] | None = None
+    retry_after_seconds: int | None = None
+    delay_seconds: float = 0.0
+    hide_seconds: float = 0.0
+    times: int | None = 1
+
+    def matches_request(self, service: str, request: Request, server_name: str | None) -> bool:
+        """Tell whether it applies to a request, which concerns the server of this name if any."""
+        return (
+            self.what not in _ON_SERVERS
+            and self.service in (None, service)
+            and self.method in (None, request.method)
+            and re.search(self.path, request.path) is not None
+            and self._matches_name(server_name)
+        )
+
+    def matches_server(self, server_name: str, effects: frozenset[Effect]) -> bool:
+        """Tell whether it applies, with one of ``effects``, to a server as it is created."""
+        return self.what in effects and self._matches_name(server_name)
+
+    def _matches_name(self, name: str | None) -> bool:
+        return not self.server or (name is not None and re.search(self.server, name) is not None)
+
+
+class Faults:
+    """The faults in force."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._faults: dict[str, Fault] = {}
+        self._uses: Counter[str] = Counter()
+        self._ids = itertools.count(1)
+
+    def add(self, fault: Fault) -> str:
+        """Put a fault in force; return the id to remove it by."""
+        with self._lock:
+            fault_id = f"fault-{next(self._ids)}"
+            self._faults[fault_id] = fault
+        return fault_id
+
+    def remove(self, fault_id: str) -> None:
+        """End a fault; one already used up is a success."""
+        with self._lock:
+            self._faults.pop(fault_id, None)
+
+    def clear(self) -> None:
+        """End all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def documents(self) -> list[Document]:
+        """Return the faults in force, with the number of their uses so far."""
+        with self._lock:
+            return [
+                {"id": fault_id, **asdict(fault), "uses": self._uses[fault_id]}
+                for fault_id, fault in self._faults.items()
+            ]
+
+    def for_request(self, service: str, request: Request, server_name: str | None) -> Fault | None:
+        """Use the first fault that applies to a request."""
+        return self._use_first(lambda fault: fault.matches_request(service, request, server_name))
+
+    def for_server(self, server_name: str, *effects: Effect) -> Fault | None:
+        """Use the first fault with one of ``effects`` that applies to a new server."""
+        return self._use_first(lambda fault: fault.matches_server(server_name, frozenset(effects)))
+
+    def _use_first(self, matches: Callable[[Fault], bool]) -> Fault | None:
+        with self._lock:
+            for fault_id, fault in self._faults.items():
+                if matches(fault):
+                    self._uses[fault_id] += 1
+                    if self._uses[fault_id] == fault.times:
+                        del self._faults[fault_id]
+                    return fault
+        return None
+
+
+def fault_from(document: Document) -> Fault:
+    """Return the fault that a JSON object describes, its fields named as those of ``Fault``."""
+    unknown = document.keys() - {field.name for field in fields(Fault)}
+    if unknown:
+        raise Malformed(f"A fault has no {', '.join(sorted(unknown))}")
+    what = need(document, "what", str)
+    try:
+        fault = Fault(**{**document, "what": Effect(what)})
+        re.compile(fault.path)
+        re.compile(fault.server)
+    except (ValueError, TypeError, re.error) as error:
+        raise Malformed(f"Not a fault: {error}") from error
+    return fault
