@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core.capacity import Direction
+from chalicelib.core.group import Freeze, Group, Trouble, TroubleKind
+from chalicelib.core.plan import Plan
+from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, back_off, conclude
+from tests.core.factories import LONG_AGO, NOW, a_group, a_plan, a_stamp, a_trouble, seconds
+
+thorough = settings(max_examples=200, derandomize=True, deadline=None)
+
+ROUTINE = NOW + seconds(240)
+WAITING = a_plan(settled=False, moves=False, current_size=1, in_service=1)
+MOVING = a_plan(settled=False, moves=True, current_size=3, in_service=1)
+FAILED = a_plan(settled=False, moves=True, current_size=1, failed_builds=("web-1 is in ERROR: no host",))
+
+
+def after(
+    group: Group,
+    plan: Plan | None,
+    setback: Setback | None = None,
+    *,
+    cut_short: bool = False,
+    jitter: float = 1.0,
+) -> Conclusion:
+    return conclude(group, plan, setback, now=NOW, jitter=jitter, cut_short=cut_short)
+
+
+def a_setback(kind: TroubleKind, **changes: Any) -> Setback:
+    return replace(Setback(kind=kind, reason="It went wrong."), **changes)
+
+
+def trouble_of(conclusion: Conclusion) -> Trouble:
+    trouble = conclusion.group.trouble
+    assert trouble is not None
+    return trouble
+
+
+# --- settled or not
+
+
+def test_a_group_with_nothing_left_to_do_is_settled_for_its_generation() -> None:
+    conclusion = after(a_group(generation=7, settled=False), a_plan(current_size=2, in_service=2))
+    assert conclusion.group.settled
+    assert conclusion.group.observed.generation == 7
+    assert conclusion.group.trouble is None
+    assert conclusion.look_again_at == NOW + REOBSERVE_AFTER == ROUTINE
+
+
+@pytest.mark.parametrize("plan", [WAITING, MOVING, FAILED, None])
+def test_a_group_that_waits_moves_fails_or_was_not_seen_is_not_settled(plan: Plan | None) -> None:
+    setback = a_setback(TroubleKind.CLOUD) if plan is None else None
+    assert not after(a_group(), plan, setback).group.settled
+
+
+def test_a_setback_keeps_even_a_complete_group_from_being_settled() -> None:
+    assert not after(a_group(), a_plan(), a_setback(TroubleKind.CLOUD)).group.settled
+
+
+def test_what_was_counted_is_noted() -> None:
+    observed = after(a_group(), MOVING).group.observed
+    assert (observed.current_size, observed.in_service) == (3, 1)
+
+
+def test_what_was_known_stays_known_when_the_cloud_could_not_be_looked_at() -> None:
+    observed = after(a_group(desired_capacity=4), None, a_setback(TroubleKind.CLOUD)).group.observed
+    assert (observed.current_size, observed.in_service) == (4, 4)
+
+
+def test_a_round_changes_nothing_that_is_wanted() -> None:
+    group = a_group(cooldowns=(a_stamp(),), freeze=Freeze(reason="", until=None))
+    for plan, setback in ((a_plan(), None), (FAILED, None), (None, a_setback(TroubleKind.CREDENTIAL))):
+        concluded = after(group, plan, setback).group
+        assert replace(concluded, observed=group.observed) == group
+
+
+# --- cooldowns
+
+
+@pytest.mark.parametrize(
+    ("plan", "setback", "starts_anew"),
+    [
+        (a_plan(), None, True),
+        (MOVING, None, False),
+        (WAITING, None, False),
+        (FAILED, None, False),
+        (a_plan(), a_setback(TroubleKind.CLOUD), False),
+        (None, a_setback(TroubleKind.CLOUD), False),
+    ],
+)
+def test_the_cooldown_starts_anew_only_when_the_change_completed(
+    plan: Plan | None, setback: Setback | None, starts_anew: bool
+) -> None:
+    stamp = a_stamp(Direction.OUT, until=NOW + seconds(10), under_way_until=NOW + seconds(400))
+    group = a_group(cooldowns=(stamp,))
+    (left,) = after(group, plan, setback).group.cooldowns
+    if starts_anew:
+        assert (left.until, left.under_way_until) == (NOW + seconds(300), None)
+    else:
+        assert left == stamp
+
+
+def test_a_settled_group_that_is_looked_at_again_keeps_its_cooldowns() -> None:
+    group = a_group(cooldowns=(a_stamp(),))
+    assert after(group, a_plan()).group.cooldowns == group.cooldowns
+
+
+# --- trouble
+
+
+@pytest.mark.parametrize(
+    ("setback", "wait"),
+    [
+        (a_setback(TroubleKind.BUILD), 10),
+        (a_setback(TroubleKind.CLOUD), 5),
+        (a_setback(TroubleKind.CREDENTIAL), 60),
+        (a_setback(TroubleKind.CLOUD, retry_after=seconds(77)), 77),
+        (a_setback(TroubleKind.REFUSED), None),
+        (a_setback(TroubleKind.REFUSED, retry_after=seconds(77)), None),
+        (a_setback(TroubleKind.CREDENTIAL, for_good=True), None),
+    ],
+)
+def test_the_first_setback_is_trouble_and_waits_as_its_kind_does(setback: Setback, wait: int | None) -> None:
+    trouble = trouble_of(after(a_group(), WAITING, setback))
+    assert trouble == Trouble(
+        kind=setback.kind,
+        reason="It went wrong.",
+        since=NOW,
+        attempts=1,
+        retry_at=None if wait is None else NOW + seconds(wait),
+    )
+
+
+@pytest.mark.parametrize("kind", [TroubleKind.BUILD, TroubleKind.CLOUD, TroubleKind.CREDENTIAL])
+def test_more_of_the_same_trouble_waits_longer_and_began_when_it_began(kind: TroubleKind) -> None:
+    known = a_trouble(kind, attempts=2)
+    trouble = trouble_of(after(a_group(trouble=known), WAITING, a_setback(kind)))
+    assert (trouble.attempts, trouble.since) == (3, known.since)
+    assert trouble.retry_at == NOW + back_off(kind, 3, 1.0)
+
+
+def test_trouble_of_another_kind_counts_from_one() -> None:
+    known = a_trouble(TroubleKind.BUILD, attempts=8)
+    trouble = trouble_of(after(a_group(trouble=known), WAITING, a_setback(TroubleKind.CLOUD)))
+    assert (trouble.kind, trouble.attempts, trouble.since) == (TroubleKind.CLOUD, 1, NOW)
+
+
+def test_servers_that_fail_to_build_are_trouble_with_novas_words() -> None:
+    trouble = trouble_of(after(a_group(), FAILED))
+    assert trouble.kind is TroubleKind.BUILD
+    assert trouble.reason == "Servers fail to build: web-1 is in ERROR: no host"
+    many = replace(FAILED, failed_builds=("web-1 is in ERROR", "web-2 is in ERROR", "web-3 is in ERROR"))
+    assert (
+        trouble_of(after(a_group(), many)).reason == "Servers fail to build: web-1 is in ERROR (and 2 more)"
+    )
+
+
+def test_what_the_cloud_said_to_a_request_goes_before_builds_that_failed() -> None:
+    trouble = trouble_of(after(a_group(), FAILED, a_setback(TroubleKind.REFUSED)))
+    assert trouble.kind is TroubleKind.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("known", "stays"),
+    [
+        (TroubleKind.CLOUD, False),
+        (TroubleKind.CREDENTIAL, False),
+        (TroubleKind.REFUSED, True),
+        (TroubleKind.BUILD, True),
+    ],
+)
+@pytest.mark.parametrize("plan", [WAITING, MOVING])
+def test_what_a_round_without_a_setback_leaves_of_trouble(
+    known: TroubleKind, stays: bool, plan: Plan
+) -> None:
+    trouble = a_trouble(known)
+    assert after(a_group(trouble=trouble), plan).group.trouble == (trouble if stays else None)
+
+
+@pytest.mark.parametrize("kind", TroubleKind)
+def test_no_trouble_outlives_the_groups_completion(kind: TroubleKind) -> None:
+    conclusion = after(a_group(trouble=a_trouble(kind)), a_plan())
+    assert conclusion.group.trouble is None
+    assert conclusion.group.settled
+
+
+def a_changed_group(trouble: Trouble) -> Group:
+    """Return a group that was changed after it fell into trouble."""
+    return replace(a_group(trouble=trouble), generation=2)
+
+
+def test_a_change_ends_a_refusal() -> None:
+    group = a_changed_group(a_trouble(TroubleKind.REFUSED, retry_at=None))
+    assert after(group, MOVING).group.trouble is None
+
+
+def test_a_change_lets_builds_be_tried_again_for_as_many_rounds_as_it_takes() -> None:
+    """Otherwise a large group would create one round's servers, and then wait out the old trouble."""
+    group = a_changed_group(a_trouble(TroubleKind.BUILD, attempts=9, retry_at=NOW + timedelta(minutes=30)))
+    assert group.may_create(NOW)
+    once = after(group, MOVING).group
+    assert once.may_create(NOW)
+    assert trouble_of(Conclusion(group=once, look_again_at=NOW)).attempts == 9
+    assert after(once, MOVING).group.may_create(NOW)
+
+
+def test_builds_that_fail_again_after_a_change_wait_longer_still() -> None:
+    group = a_changed_group(a_trouble(TroubleKind.BUILD, attempts=3))
+    trouble = trouble_of(after(group, FAILED))
+    assert trouble.attempts == 4
+    assert trouble.retry_at == NOW + seconds(80)
+
+
+# --- when to look again
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(0, 1), (1, 1), (8, 1), (16, 2), (80, 10), (160, 20), (1600, 20), (90000, 20)]
+)
+def test_what_moves_is_looked_at_soon_and_less_often_the_longer_it_takes(age: int, wait: int) -> None:
+    group = a_group(updated_at=NOW - seconds(age))
+    assert after(group, MOVING).look_again_at == NOW + seconds(wait)
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_round_that_ran_out_of_time_goes_on_at_once(settled: bool) -> None:
+    assert after(a_group(settled=settled), MOVING, cut_short=True).look_again_at == NOW
+
+
+def test_a_round_that_ran_out_of_time_in_trouble_does_not_hurry() -> None:
+    conclusion = after(a_group(), WAITING, a_setback(TroubleKind.CLOUD), cut_short=True)
+    assert conclusion.look_again_at == NOW + seconds(5)
+
+
+@pytest.mark.parametrize(
+    ("setback", "expected"),
+    [
+        (a_setback(TroubleKind.CLOUD), NOW + seconds(5)),
+        (a_setback(TroubleKind.CLOUD, retry_after=seconds(77)), NOW + seconds(77)),
+        (a_setback(TroubleKind.CLOUD, retry_after=seconds(0.1)), NOW + seconds(1)),
+        (a_setback(TroubleKind.CLOUD, retry_after=seconds(9000)), ROUTINE),
+        (a_setback(TroubleKind.CREDENTIAL), NOW + seconds(60)),
+        (a_setback(TroubleKind.CREDENTIAL, for_good=True), ROUTINE),
+    ],
+)
+@pytest.mark.parametrize("plan", [WAITING, MOVING, None])
+def test_a_cloud_that_turned_us_away_is_left_in_peace_whatever_moves(
+    plan: Plan | None, setback: Setback, expected: datetime
+) -> None:
+    group = a_group(updated_at=NOW)
+    assert after(group, plan, setback).look_again_at == expected
+
+
+@pytest.mark.parametrize(
+    ("retry_at", "expected"),
+    [
+        (None, ROUTINE),
+        (NOW + seconds(30), NOW + seconds(30)),
+        (NOW + seconds(9000), ROUTINE),
+        (NOW - seconds(5), NOW + seconds(1)),
+    ],
+)
+def test_a_group_that_waits_out_failed_builds_is_due_when_it_may_try_again(
+    retry_at: datetime | None, expected: datetime
+) -> None:
+    group = a_group(trouble=a_trouble(TroubleKind.BUILD, retry_at=retry_at))
+    assert after(group, WAITING).look_again_at == expected
+
+
+def test_a_refused_group_is_looked_at_by_routine_and_sooner_while_something_moves() -> None:
+    group = a_group(updated_at=LONG_AGO)
+    setback = a_setback(TroubleKind.REFUSED)
+    assert after(group, WAITING, setback).look_again_at == ROUTINE
+    assert after(group, MOVING, setback).look_again_at == NOW + seconds(20)
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        (None, ROUTINE),
+        (NOW + seconds(50), NOW + seconds(50)),
+        (NOW + seconds(9000), ROUTINE),
+        (NOW, NOW + seconds(1)),  # it ended while the round ran
+    ],
+)
+def test_a_frozen_group_is_due_when_it_thaws(until: datetime | None, expected: datetime) -> None:
+    group = a_group(freeze=Freeze(reason="Release day.", until=until))
+    assert after(group, WAITING).look_again_at == expected
+
+
+def test_a_frozen_group_is_not_looked_at_every_second_for_its_trouble() -> None:
+    """While it is frozen nothing is tried again, so the time to do so lies behind us and stays there."""
+    group = a_group(
+        freeze=Freeze(reason="Release day.", until=None),
+        trouble=a_trouble(TroubleKind.BUILD, retry_at=NOW - seconds(5)),
+    )
+    assert after(group, WAITING).look_again_at == ROUTINE
+
+
+def test_a_refused_group_is_not_looked_at_every_second_for_a_freeze_that_is_over() -> None:
+    group = a_group(
+        freeze=Freeze(reason="Release day.", until=LONG_AGO),
+        trouble=a_trouble(TroubleKind.REFUSED, retry_at=None),
+    )
+    assert after(group, WAITING).look_again_at == ROUTINE
+
+
+kinds = st.sampled_from([TroubleKind.BUILD, TroubleKind.CLOUD, TroubleKind.CREDENTIAL])
+moments = st.none() | st.integers(-5000, 5000).map(lambda s: NOW + seconds(s))
+groups = st.builds(
+    a_group,
+    generation=st.just(2),
+    updated_at=st.integers(0, 5000).map(lambda s: NOW - seconds(s)),
+    freeze=st.none() | st.builds(Freeze, reason=st.just("Stop."), until=moments),
+    trouble=st.none() | st.builds(a_trouble, st.sampled_from(TroubleKind), retry_at=moments),
+)
+setbacks = st.none() | st.builds(
+    a_setback,
+    st.sampled_from(TroubleKind),
+    for_good=st.booleans(),
+    retry_after=st.none() | st.integers(0, 5000).map(seconds),
+)
+
+
+@thorough
+@given(groups, st.sampled_from([a_plan(), WAITING, MOVING, FAILED, None]), setbacks, st.floats(0, 1))
+def test_every_group_is_looked_at_again_within_five_minutes_and_never_in_a_hurry(
+    group: Group, plan: Plan | None, setback: Setback | None, jitter: float
+) -> None:
+    conclusion = after(group, plan, setback, jitter=jitter)
+    assert NOW + seconds(1) <= conclusion.look_again_at <= ROUTINE
+    assert not (conclusion.group.settled and conclusion.group.trouble)
+
+
+# --- back-off
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [
+        (TroubleKind.BUILD, [10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800]),
+        (TroubleKind.CLOUD, [5, 10, 20, 40, 80, 160, 300, 300]),
+        (TroubleKind.CREDENTIAL, [60, 120, 240, 300, 300]),
+    ],
+)
+def test_a_wait_doubles_up_to_the_longest(kind: TroubleKind, waits: list[int]) -> None:
+    assert [back_off(kind, number, 1.0) for number in range(1, len(waits) + 1)] == [
+        seconds(wait) for wait in waits
+    ]
+
+
+def test_jitter_spreads_over_the_upper_half() -> None:
+    assert back_off(TroubleKind.BUILD, 2, 0.0) == seconds(10)
+    assert back_off(TroubleKind.BUILD, 2, 0.5) == seconds(15)
+    assert back_off(TroubleKind.BUILD, 2, 1.0) == seconds(20)
+
+
+@thorough
+@given(kinds, st.integers(1, 10**9), st.floats(0, 1))
+def test_a_wait_is_bounded_however_often_it_went_wrong(
+    kind: TroubleKind, attempts: int, jitter: float
+) -> None:
+    wait = back_off(kind, attempts, jitter)
+    assert back_off(kind, 1, 0.0) <= wait <= timedelta(minutes=30)
+    assert back_off(kind, attempts, 0.0) <= wait <= back_off(kind, attempts, 1.0)

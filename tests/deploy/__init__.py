@@ -1,0 +1,1 @@
+"""What is deployed: package, policies, and the packaged functions at work."""

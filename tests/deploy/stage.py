@@ -1,0 +1,107 @@
+"""A whole stage as the packaged template describes it, on this machine.
+
+The AWS stand-in has the tables, the queue, the key and the secret; each function is a process with the
+template's handler string and environment, and reaches AWS through a gate that knows only its own policy.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import boto3
+
+from deploy.provision import provision
+from deploy.resources import Names
+from dev import simulated
+from dev.simcloud import SimCloud
+from tests.deploy.aws_gate import AwsGate
+from tests.deploy.events import Gateway, schedule_event, sqs_event
+from tests.deploy.lambda_runtime import LambdaFunction
+from tests.deploy.packaged import PackagedFunction, PackagedTemplate
+
+STAGE = "of-the-test"
+
+
+class Stage:
+    """One stage, from ``with`` to its end; its functions start when first needed."""
+
+    def __init__(self, template: Path, bundle: Path, aws: str, cloud: SimCloud, logs: Path) -> None:
+        self._template_path = template
+        self._bundle = bundle
+        self._aws = aws
+        self._cloud = cloud
+        self._logs = logs
+        self._exits = ExitStack()
+        self._running: dict[str, LambdaFunction] = {}
+        self.gates: dict[str, AwsGate] = {}
+
+    def __enter__(self) -> Self:
+        names = Names(STAGE)
+        provision(STAGE)
+        user = simulated.service_user(self._cloud.auth_url)
+        secret = boto3.client("secretsmanager").create_secret(
+            Name=f"{STAGE}-password", SecretString=user.pop("OS_PASSWORD")
+        )
+        self._sqs = boto3.client("sqs")
+        self.queue_url = self._sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
+        key = boto3.client("kms").describe_key(KeyId=names.key)["KeyMetadata"]["Arn"]
+        parameters = {"".join(map(str.capitalize, name.split("_"))): value for name, value in user.items()}
+        self.template = PackagedTemplate(
+            self._template_path,
+            {**parameters, "OsPasswordSecret": secret["ARN"], "WorkQueue": self.queue_url},
+            {"SecretsKey.Arn": key},
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    def described(self, logical: str) -> PackagedFunction:
+        """Return what the template says of a function."""
+        return self.template.function(logical)
+
+    def function(self, logical: str) -> LambdaFunction:
+        """Return a function, started if it is not yet."""
+        if logical not in self._running:
+            described = self.described(logical)
+            gate = self._exits.enter_context(AwsGate(self._aws, described.grants))
+            running = LambdaFunction(
+                described.handler,
+                self._bundle,
+                {**described.environment, "AWS_ENDPOINT_URL": gate.url},
+                described.timeout_seconds,
+                self._logs / f"{logical}.log",
+            )
+            self._running[logical] = self._exits.enter_context(running)
+            self.gates[logical] = gate
+        return self._running[logical]
+
+    def api(self, user: str = "demo") -> Gateway:
+        """Return the API as a user of the simulated cloud calls it."""
+        paths = self.template.resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+        token = simulated.token_of(self._cloud.auth_url, user)
+        return Gateway(self.function("APIHandler"), paths, token)
+
+    def tick(self) -> None:
+        """Let a minute pass."""
+        self.function("Tick").invoke(schedule_event())
+
+    def work(self, body: str) -> None:
+        """Hand a message to the function that works."""
+        self.function("Work").invoke(sqs_event(body))
+
+    def messages(self) -> list[str]:
+        """Take what lies on the queue and may be seen now."""
+        bodies: list[str] = []
+        while True:
+            answer = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
+            if not answer.get("Messages"):
+                return bodies
+            for message in answer["Messages"]:
+                bodies.append(message["Body"])
+                self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])

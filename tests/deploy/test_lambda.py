@@ -1,0 +1,189 @@
+"""The packaged functions at work, by the template's handler strings, with nothing but the zip's content."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from deploy.policies import QUEUE
+from dev import simulated
+from dev.simcloud import SimCloud, stable_id
+from tests.deploy.events import Gateway
+from tests.deploy.stage import Stage
+
+_ROUNDS_MAX = 10
+
+
+def test_the_routes_answer_behind_the_template_s_handler(stage: Stage) -> None:
+    answer = stage.api().call("GET", "/")
+    assert answer.status == 200
+    assert answer.document["versions"][0]["links"][0]["href"] == "https://api.test/api/v1/"
+
+
+def test_what_chalice_itself_refuses_is_answered_with_our_error_document(stage: Stage) -> None:
+    answer = stage.api().call("GET", "/v1/groups?unknown=1")
+    assert (answer.status, answer.document["errors"][0]["code"]) == (400, "autoscaling.request.query")
+
+
+def test_without_a_token_there_is_no_access(stage: Stage) -> None:
+    api = stage.api()
+    api._token = ""
+    assert api.call("GET", "/v1/groups").status == 401
+
+
+def test_the_tick_asks_for_a_sweep_of_every_shard(stage: Stage) -> None:
+    stage.messages()
+    stage.tick()
+    sent = [json.loads(body) for body in stage.messages()]
+    assert sorted(each["shard"] for each in sent) == list(range(8))
+    for message in sent:
+        stage.work(json.dumps(message))
+
+
+def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
+    api = stage.api()
+    stage.messages()
+    group = _create_group(api, cloud)
+    path = f"/v1/groups/{group['id']}"
+    converge = _message_for(stage, group["id"])
+    _work_until(stage, api, group["id"], converge, in_service=2)
+    assert len(_servers(cloud)) == 2
+
+    hook = _use_policies_and_webhooks(api, group["id"])
+    fired = api.call("POST", hook)
+    assert (fired.status, fired.document["outcome"]) == (202, "executed")
+    _work_until(stage, api, group["id"], converge, in_service=3)
+    _read_history(api, group["id"])
+    _use_members(api, path)
+
+    api.delete(path)
+    _work_until_gone(stage, api, path, converge)
+    assert _servers(cloud) == []
+    for noun in ("credentials", "launch-configurations"):
+        for each in api.get(f"/v1/{noun}")[noun.replace("-", "_")]:
+            api.delete(f"/v1/{noun}/{each['id']}")
+    assert set(api.get("/v1/limits")["used"].values()) == {0}
+
+
+def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage) -> None:
+    """The tests above were the use: nothing was refused, and no grant was idle."""
+    by_lambda_itself = {f"sqs:{action}" for action in QUEUE["work"]} - {"sqs:SendMessage"}
+    assert set(stage.gates) == {"APIHandler", "Tick", "Work"}
+    for logical, gate in stage.gates.items():
+        granted = stage.described(logical).grants
+        idle = {
+            grant
+            for grant in granted - gate.used
+            if grant.action not in by_lambda_itself and not grant.action.startswith("logs:")
+        }
+        assert (logical, gate.refused, idle) == (logical, [], set())
+
+
+@pytest.mark.parametrize("logical", ["APIHandler", "Tick", "Work"])
+def test_the_handlers_are_those_of_the_front_door(stage: Stage, logical: str) -> None:
+    """A Blueprint's event handler would be chalicelib.x.f, and app.py never imported."""
+    assert stage.described(logical).handler.startswith("app.")
+
+
+def _create_group(api: Gateway, cloud: SimCloud) -> Any:
+    """Create a group with all that it needs, each asked for twice as after a lost answer."""
+    assert api.get("/healthcheck")["status"] == "ok"
+    api.post("/v1/credentials", {"name": "trust", "type": "trust"})
+    credential = api.post("/v1/credentials", _application_credential(cloud))
+    server = {"image": simulated.IMAGE, "flavor": simulated.FLAVOR}
+    wanted = {"name": "web", "server": server, "client_token": "once"}
+    configuration = api.post("/v1/launch-configurations", wanted)
+    assert api.post("/v1/launch-configurations", wanted) == configuration
+    for noun, made in (("credentials", credential), ("launch-configurations", configuration)):
+        assert api.get(f"/v1/{noun}/{made['id']}")["id"] == made["id"]
+    group = {
+        "name": "web",
+        "launch_configuration_id": configuration["id"],
+        "credential_id": credential["id"],
+        "min_size": 0,
+        "max_size": 4,
+        "desired_capacity": 2,
+        "cooldown": 0,
+        "client_token": "once",
+    }
+    made = api.post("/v1/groups", group)
+    assert api.post("/v1/groups", group)["id"] == made["id"]
+    api.patch(f"/v1/groups/{made['id']}", {"name": "renamed"})
+    api.put(f"/v1/groups/{made['id']}/freeze", {"reason": "for a moment"})
+    api.delete(f"/v1/groups/{made['id']}/freeze")
+    assert [each["name"] for each in api.get("/v1/groups")["groups"]] == ["renamed"]
+    return made
+
+
+def _application_credential(cloud: SimCloud) -> dict[str, Any]:
+    url = f"{cloud.auth_url}/users/{stable_id('user', 'demo')}/application_credentials"
+    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
+    answer = requests.post(url, json={"application_credential": {"name": "t"}}, headers=token, timeout=10)
+    made = answer.json()["application_credential"]
+    return {
+        "name": "handed over",
+        "type": "application_credential",
+        "application_credential_id": made["id"],
+        "application_credential_secret": made["secret"],
+    }
+
+
+def _use_policies_and_webhooks(api: Gateway, group_id: str) -> str:
+    """Make, change and delete some; return the path of a webhook that is left."""
+    wanted = {"name": "out", "group_id": group_id, "type": "change_in_capacity", "adjustment": 2}
+    policy, gone = api.post("/v1/policies", wanted), api.post("/v1/policies", wanted)
+    api.delete(f"/v1/policies/{gone['id']}")
+    api.patch(f"/v1/policies/{policy['id']}", {"adjustment": 1})
+    assert api.get(f"/v1/policies?group_id={group_id}")["policies"] == api.get("/v1/policies")["policies"]
+    webhooks = f"/v1/policies/{policy['id']}/webhooks"
+    webhook, revoked = api.post(webhooks, {"name": "a"}), api.post(webhooks, {"name": "b"})
+    api.delete(f"/v1/webhooks/{revoked['id']}")
+    api.patch(f"/v1/webhooks/{webhook['id']}", {"name": "c"})
+    assert [each["name"] for each in api.get(webhooks)["webhooks"]] == ["c"]
+    rotated = api.post(f"/v1/webhooks/{webhook['id']}/rotations", {"keep_previous": 0})
+    begin, stage, path = str(rotated["url"]).partition("/api/")
+    assert (begin, stage) == ("https://api.test", "/api/"), "links lead through API Gateway's stage"
+    return f"/{path}"
+
+
+def _read_history(api: Gateway, group_id: str) -> None:
+    (execution,) = api.get(f"/v1/executions?group_id={group_id}")["executions"]
+    by_policy = api.get(f"/v1/policies/{execution['policy_id']}/executions")["executions"]
+    assert by_policy == [api.get(f"/v1/executions/{execution['id']}")]
+    assert api.get(f"/v1/activities?group_id={group_id}")["activities"]
+
+
+def _use_members(api: Gateway, path: str) -> None:
+    member = api.get(f"{path}/members")["members"][0]["id"]
+    api.patch(f"{path}/members/{member}", {"protected": True})
+    assert api.get(f"{path}/members/{member}")["protected"]
+    api.delete(f"{path}/members/{member}?replace=false")
+
+
+def _message_for(stage: Stage, group_id: str) -> str:
+    """Return the message that the API has put on the queue."""
+    return next(body for body in stage.messages() if json.loads(body).get("group_id") == group_id)
+
+
+def _work_until(stage: Stage, api: Gateway, group_id: str, message: str, *, in_service: int) -> None:
+    for _ in range(_ROUNDS_MAX):
+        stage.work(message)
+        group = api.get(f"/v1/groups/{group_id}")
+        if group["in_service"] == in_service and group["status"] == "active":
+            return
+    raise AssertionError(group)
+
+
+def _work_until_gone(stage: Stage, api: Gateway, path: str, message: str) -> None:
+    for _ in range(_ROUNDS_MAX):
+        stage.work(message)
+        if api.call("GET", path).status == 404:
+            return
+    raise AssertionError(f"{path} is still there")
+
+
+def _servers(cloud: SimCloud) -> list[str]:
+    return [server.id for server in cloud.world.servers.values() if server.gone_at is None]

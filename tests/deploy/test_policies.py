@@ -1,0 +1,99 @@
+"""The policies: what no function can do, even if its code were made to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.tables.schema import tables
+from deploy.policies import FUNCTIONS, KEY, QUEUE, TABLES, policy
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "deploy.md"
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
+
+
+def may(function: str, action: str, table: str) -> bool:
+    return action in TABLES[function].get(table, ())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nothing_is_granted_with_an_asterisk_but_the_names_that_lambda_gives_log_streams(
+    function: str,
+) -> None:
+    for statement in policy("prod", function)["Statement"]:
+        assert not any("*" in action for action in statement["Action"])
+        (resource,) = statement["Resource"].values()
+        starred = re.search(r"\*", str(resource))
+        assert not starred or str(resource).endswith(f"/aws/lambda/thermostat-prod-{function}:log-stream:*")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_place_named_is_a_table_or_an_index_that_exists(function: str) -> None:
+    places = {schema.name for schema in tables()}
+    places |= {f"{schema.name}/index/{index['IndexName']}" for schema in tables() for index in schema.indexes}
+    assert set(TABLES[function]) <= places
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_scans_a_table_or_touches_its_definition(function: str) -> None:
+    granted = {action for actions in TABLES[function].values() for action in actions}
+    assert granted <= WRITES | {"GetItem", "Query", "ConditionCheckItem"}
+
+
+def test_the_tick_reads_and_writes_no_table_and_opens_no_secret_of_an_owner() -> None:
+    assert not TABLES["tick"]
+    assert not KEY["tick"]
+
+
+def test_the_api_neither_creates_nor_deletes_members_nor_deletes_groups() -> None:
+    """Both are done in rounds, under a lease, after the cloud was asked."""
+    assert not may("api_handler", "PutItem", "members")
+    assert not may("api_handler", "DeleteItem", "members")
+    assert not may("api_handler", "DeleteItem", "groups")
+
+
+def test_history_is_never_changed_or_deleted() -> None:
+    for function in FUNCTIONS:
+        for table in ("executions", "activities"):
+            assert not may(function, "UpdateItem", table)
+            assert not may(function, "DeleteItem", table)
+
+
+def test_rounds_cannot_make_what_owners_ask_for_nor_decide() -> None:
+    asked_for = ("groups", "policies", "webhooks", "tokens", "launch-configurations")
+    assert not [table for table in asked_for if may("work", "PutItem", table)]
+    assert not [place for place in TABLES["work"] if place.startswith("executions")]
+
+
+def test_rounds_cannot_find_a_webhook_by_its_token() -> None:
+    assert not may("work", "GetItem", "tokens")
+    assert not may("work", "Query", "tokens")
+
+
+def test_nobody_lists_tokens() -> None:
+    assert not [function for function in FUNCTIONS if may(function, "Query", "tokens")]
+
+
+def test_rounds_open_secrets_and_never_seal_any() -> None:
+    assert KEY["work"] == ("Decrypt",)
+
+
+def test_only_rounds_take_messages_and_nobody_purges_the_queue() -> None:
+    assert [function for function in FUNCTIONS if "ReceiveMessage" in QUEUE[function]] == ["work"]
+    assert not [function for function in FUNCTIONS if "PurgeQueue" in QUEUE[function]]
+
+
+def test_policies_name_one_stage_only() -> None:
+    for function in FUNCTIONS:
+        assert "thermostat-prod-" not in str(policy("test", function))
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    rows = re.findall(
+        r"^\| `([a-z/_-]+)` \| ([A-Za-z, ]*) ?\| ([A-Za-z, ]*) ?\|$", DOCUMENTED.read_text(), re.MULTILINE
+    )
+    for column, function in ((1, "api_handler"), (2, "work")):
+        documented = {row[0]: tuple(re.findall(r"\w+", row[column])) for row in rows}
+        assert {place: actions for place, actions in documented.items() if actions} == TABLES[function]

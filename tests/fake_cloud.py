@@ -1,0 +1,211 @@
+"""A cloud in memory under the contract of ports.cloud, with everything that can go wrong with one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.core.credential import Caller, Credential
+from chalicelib.core.errors import Unauthenticated
+from chalicelib.core.ids import GroupId, ProjectId, ServerId, UserId
+from chalicelib.core.member import GROUP_KEY, Server
+from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, ServerOrder
+
+
+class Fault(StrEnum):
+    """What may happen to a request."""
+
+    TURNED_AWAY = "turned away"  # 429: certainly nothing was done
+    BROKEN = "broken"  # 5xx: nothing was done, which cannot be known
+    ANSWER_LOST = "answer lost"  # done, and the answer is lost
+    REFUSED = "refused"  # 4xx
+
+
+@dataclass(slots=True)
+class Machine:
+    """One server as the cloud keeps it."""
+
+    id: ServerId
+    name: str
+    group: str
+    metadata: dict[str, str]
+    created_at: datetime
+    ready_at: datetime
+    listed_at: datetime
+    status_when_ready: str = "ACTIVE"
+    forced_status: str | None = None
+
+    def seen(self, now: datetime) -> Server:
+        """Return the server as it is shown."""
+        built = self.status_when_ready if now >= self.ready_at else "BUILD"
+        status = self.forced_status or built
+        fault = "No valid host was found." if status == "ERROR" else None
+        return Server(
+            id=self.id,
+            name=self.name,
+            status=status,
+            task=None,
+            created_at=self.created_at,
+            metadata=dict(self.metadata),
+            fault=fault,
+        )
+
+
+@dataclass
+class FakeCloud:
+    """All servers of one project.
+
+    Attributes:
+        faults: what happens to the next requests that change something, in turn; then all goes well.
+        fail_builds: how many of the next servers end in ERROR.
+        capacity: the quota of instances.
+        broken: raised by every call, as if Keystone no longer let us in.
+    """
+
+    now: Callable[[], datetime]
+    build: timedelta = timedelta(seconds=3)
+    lag: timedelta = timedelta(0)
+    capacity: int = 10_000
+    fail_builds: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    broken: CredentialBroken | None = None
+    machines: dict[ServerId, Machine] = field(default_factory=dict)
+    orders: list[ServerOrder] = field(default_factory=list)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
+        """Return the group's servers that are listed by now."""
+        self._enter()
+        now = self.now()
+        return [m.seen(now) for m in self.machines.values() if m.group == group_id and now >= m.listed_at]
+
+    def server(self, server_id: ServerId) -> Server | None:
+        """Return one server; it is shown at once, also where lists lag."""
+        self._enter()
+        machine = self.machines.get(server_id)
+        return machine.seen(self.now()) if machine else None
+
+    def create_servers(self, order: ServerOrder) -> ServerId | None:
+        """Make servers, named as Nova names several of one request."""
+        fault = self._enter_to_change()
+        self.orders.append(order)
+        if len(self.machines) + order.count > self.capacity:
+            raise CloudRefused("Quota exceeded for instances", over_quota=True)
+        names = [order.name] if order.count == 1 else [f"{order.name}-{n + 1}" for n in range(order.count)]
+        made = [self._make(name, order) for name in names]
+        self._maybe_lose(fault)
+        return made[0] if order.count == 1 else None
+
+    def _make(self, name: str, order: ServerOrder) -> ServerId:
+        id_ = ServerId(f"server-{next(self._numbers)}")
+        now = self.now()
+        fails = self.fail_builds > 0
+        self.fail_builds -= fails
+        self.machines[id_] = Machine(
+            id=id_,
+            name=name,
+            group=order.metadata[GROUP_KEY],
+            metadata={**order.template.metadata, **order.metadata},
+            created_at=now,
+            ready_at=now + self.build,
+            listed_at=now + self.lag,
+            status_when_ready="ERROR" if fails else "ACTIVE",
+        )
+        return id_
+
+    def delete_server(self, server_id: ServerId) -> None:
+        """Delete a server at once; one already gone is a success."""
+        fault = self._enter_to_change()
+        self.machines.pop(server_id, None)
+        self._maybe_lose(fault)
+
+    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
+        """Add metadata to a server."""
+        fault = self._enter_to_change()
+        if server_id in self.machines:
+            self.machines[server_id].metadata |= metadata
+        self._maybe_lose(fault)
+
+    def _enter(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+    def _enter_to_change(self) -> Fault | None:
+        self._enter()
+        fault = self.faults.pop(0) if self.faults else None
+        match fault:
+            case Fault.TURNED_AWAY:
+                raise CloudUnavailable("429 Too many requests", certainly_not_done=True)
+            case Fault.BROKEN:
+                raise CloudUnavailable("503 Service Unavailable")
+            case Fault.REFUSED:
+                raise CloudRefused("400 Flavor nope could not be found.")
+            case _:
+                return fault
+
+    def _maybe_lose(self, fault: Fault | None) -> None:
+        if fault is Fault.ANSWER_LOST:
+            raise CloudUnavailable("read timed out")
+
+
+@dataclass
+class FakeClouds:
+    """The way into the one cloud there is."""
+
+    cloud: FakeCloud
+
+    def enter(self, credential: Credential, request_id: str) -> FakeCloud:
+        """Return the cloud, unless the credential is broken."""
+        del credential, request_id
+        if self.cloud.broken is not None:
+            raise self.cloud.broken
+        return self.cloud
+
+
+@dataclass
+class FakeIdentity:
+    """Keystone in memory: knows the tokens it is told of, and makes trusts with numbers for ids."""
+
+    callers: dict[str, Caller] = field(default_factory=dict)
+    trusts: set[str] = field(default_factory=set)
+    outage: Exception | None = None
+    refusal: CredentialBroken | None = None
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def add(self, token: str, project: str, *roles: str) -> None:
+        """Make a token known."""
+        self.callers[token] = Caller(
+            user_id=UserId(f"user-of-{project}"),
+            project_id=ProjectId(project),
+            roles=frozenset(roles),
+            token=token,
+        )
+
+    def authenticate(self, token: str) -> Caller:
+        """Return who has this token."""
+        if self.outage is not None:
+            raise self.outage
+        if token not in self.callers:
+            raise Unauthenticated("token.invalid", "The token is not valid.")
+        return self.callers[token]
+
+    def create_trust(self, caller: Caller, roles: Sequence[str]) -> str:
+        """Make a trust."""
+        del caller, roles
+        trust = f"trust-{next(self._numbers)}"
+        self.trusts.add(trust)
+        return trust
+
+    def delete_trust(self, caller: Caller, trust_id: str) -> None:
+        """Delete a trust."""
+        del caller
+        self.trusts.discard(trust_id)
+
+    def check(self, credential: Credential) -> None:
+        """Try a credential."""
+        del credential
+        if self.refusal is not None:
+            raise self.refusal

@@ -1,0 +1,133 @@
+"""A whole service in memory, with its clock in hand: for tests of flows, of routes, and the simulation."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.credential import Caller
+from chalicelib.core.group import Group
+from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
+from chalicelib.core.launch import ServerTemplate
+from chalicelib.core.member import Member
+from chalicelib.core.quota import Quota
+from chalicelib.flows import sweep
+from chalicelib.flows.converge import converge
+from chalicelib.ports import Limits, Services
+from chalicelib.ports.storage import GroupKey
+from tests import fakes
+from tests.core import factories
+from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
+
+QUOTA = Quota(groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10)
+LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
+CALLER = Caller(
+    user_id=UserId("user-1"), project_id=factories.PROJECT, roles=frozenset({"member"}), token="token"
+)
+
+
+@dataclass
+class Clock:
+    """The time, which passes when it is told to."""
+
+    now: datetime = factories.NOW
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """The service and all it works on."""
+
+    clock: Clock = field(default_factory=Clock)
+    memory: fakes.Memory = field(default_factory=fakes.Memory)
+    queue: fakes.FakeQueue = field(default_factory=fakes.FakeQueue)
+    identity: FakeIdentity = field(default_factory=FakeIdentity)
+    limits: Limits = LIMITS
+
+    def __post_init__(self) -> None:
+        self.cloud = FakeCloud(now=lambda: self.clock.now)
+        numbers = itertools.count(1)
+        tokens = itertools.count(1)
+        self.services = Services(
+            groups=fakes.FakeGroups(self.memory, self.limits.shards),
+            members=fakes.FakeMembers(self.memory),
+            launch_configurations=fakes.FakeLaunchConfigurations(self.memory),
+            credentials=fakes.FakeCredentials(self.memory),
+            policies=fakes.FakePolicies(self.memory),
+            webhooks=fakes.FakeWebhooks(self.memory),
+            executions=fakes.FakeExecutions(self.memory),
+            activities=fakes.FakeActivities(self.memory),
+            usage=fakes.FakeUsage(self.memory),
+            vault=fakes.FakeVault(),
+            identity=self.identity,
+            clouds=FakeClouds(self.cloud),
+            queue=self.queue,
+            limits=self.limits,
+            now=lambda: self.clock.now,
+            new_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}",
+            new_token=lambda: f"{next(tokens):043d}",
+            jitter=lambda: 0.5,
+            sleep=self.clock.pass_,
+        )
+
+    def with_group(self, template: ServerTemplate | None = None, **changes: object) -> Group:
+        """Return a new group that wants what ``changes`` say, with what it is made of."""
+        s = self.services
+        server = template or factories.a_template()
+        s.launch_configurations.create(factories.a_launch_configuration(server=server), QUOTA)
+        s.credentials.create(factories.a_credential(), QUOTA)
+        group = factories.a_group(settled=False, **changes)
+        line = Activity(
+            project_id=group.project_id,
+            group_id=group.id,
+            id=ActivityId(s.new_id()),
+            kind=ActivityKind.GROUP_CREATED,
+            detail="made for a test",
+            members=(),
+            request_id="req-0",
+            created_at=self.clock.now,
+        )
+        return s.groups.create(group, QUOTA, line)
+
+    def group(self, group_id: GroupId = factories.GROUP) -> Group:
+        """Return the group as it is now."""
+        return self.services.groups.get(factories.PROJECT, group_id)
+
+    def members(self, group_id: GroupId = factories.GROUP) -> list[Member]:
+        """Return the group's members."""
+        return list(self.services.members.of_group(key(group_id)))
+
+    def round(self, group_id: GroupId = factories.GROUP) -> None:
+        """Run one round."""
+        converge(self.services, key(group_id), "req-1")
+
+    def tick(self) -> None:
+        """Do what a minute's tick and the queue do: every due group has a round."""
+        for shard in range(self.limits.shards):
+            sweep.sweep(self.services, shard)
+        waiting, self.queue.rounds = self.queue.rounds, []
+        for group_key in dict.fromkeys(group_key for group_key, _, _ in waiting):
+            converge(self.services, group_key, "req-1")
+
+    def settle(self, minutes: int = 120) -> None:
+        """Let minutes pass, each with its tick, until every group is settled.
+
+        Raises:
+            AssertionError: they do not settle.
+        """
+        for _ in range(minutes):
+            self.clock.pass_(60)
+            self.tick()
+            if all(held.group.settled for held in self.memory.groups.values()):
+                return
+        raise AssertionError(f"not settled: {self.memory.groups}")
+
+
+def key(group_id: GroupId = factories.GROUP, project_id: ProjectId = factories.PROJECT) -> GroupKey:
+    """Return what names a group."""
+    return GroupKey(project_id=project_id, group_id=group_id)
