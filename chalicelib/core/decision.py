@@ -84,6 +84,7 @@ def _may_it_ask(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime) 
     if group.deleting:
         detail = "The group is being deleted: it is not scaled any more."
         return inquiry.ends(Outcome.GROUP_DELETING, Rule.DELETION, Verdict.REFUSE, detail)
+    inquiry.passed(Rule.DELETION, "The group is not being deleted.")
     if policy.mode is PolicyMode.DISABLED:
         detail = "The policy is disabled."
         return inquiry.ends(Outcome.DISABLED, Rule.MODE, Verdict.REFUSE, detail)
@@ -92,6 +93,7 @@ def _may_it_ask(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime) 
         end = f"until {_time(group.freeze.until)}" if group.freeze.until else "until it is thawed"
         detail = f"The group is frozen {end}: {group.freeze.reason}"
         return inquiry.ends(Outcome.FROZEN, Rule.FREEZE, Verdict.HOLD, detail, group.freeze.until)
+    inquiry.passed(Rule.FREEZE, "The group is not frozen.")
     trouble = group.trouble
     if trouble is not None and trouble.kind is TroubleKind.CREDENTIAL:
         detail = f"The group's credential does not work: {trouble.reason}"

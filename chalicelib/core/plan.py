@@ -39,6 +39,7 @@ class Target:
         steps_max: at most so many servers are created, and at most so many deleted, in one round.
         may_create: False while the group is in trouble.
         may_act: False while the group is frozen: then only what is seen is written down.
+        spares_protected: False when the whole group goes, protected members and all.
     """
 
     capacity: int
@@ -49,6 +50,7 @@ class Target:
     steps_max: int
     may_create: bool = True
     may_act: bool = True
+    spares_protected: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +138,15 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
         by_fate[fate(sight, target.patience, now)].append(sight)
 
     counted = [*by_fate[Fate.SERVES], *by_fate[Fate.BUILDS], *by_fate[Fate.HELD]]
-    failed = tuple(_said(s) for s in by_fate[Fate.BROKEN] if s.member.state is not MemberState.IN_SERVICE)
+    broken_or_lost = [*by_fate[Fate.BROKEN], *by_fate[Fate.LOST]]
+    failed = tuple(_said(s) for s in broken_or_lost if s.member.state in _ON_THEIR_WAY)
     news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
     records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
     surplus = _surplus(target, counted, by_fate)
     leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
     removals: list[Step] = [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
-        *(Remove(member=s.member, server=s.server, why=Why.REQUESTED) for s in leaving),
+        *(Remove(member=s.member, server=s.server, why=_why_it_leaves(s)) for s in leaving),
         *(Remove(member=s.member, server=s.server, why=Why.SURPLUS) for s in surplus),
         *(RemoveStray(server=server) for server in scene.strays if server.task != "deleting"),
     ]
@@ -213,8 +216,13 @@ def _said(sight: Sight) -> str:
     """Return what Nova shows of a broken server, as a sentence's end."""
     server = sight.server
     if server is None:
-        return "no server"
+        return f"{sight.member.name} never appeared"
     return f"{server.name} is in {server.status}" + (f": {server.fault}" if server.fault else "")
+
+
+def _why_it_leaves(sight: Sight) -> Why:
+    """Return why a server is going: somebody asked us for it, or deleted it in Nova without us."""
+    return Why.REQUESTED if sight.member.state is MemberState.DELETING else Why.VANISHED
 
 
 def _ask_to_leave(sight: Sight) -> bool:
@@ -245,7 +253,7 @@ def _surplus(target: Target, counted: Sequence[Sight], by_fate: dict[Fate, list[
     if target.availability_zones:
         ordered = _fullest_zone_first(ordered)
     candidates = [*idle, *ordered]
-    return [sight for sight in candidates if not sight.member.protected][:excess]
+    return [s for s in candidates if not (s.member.protected and target.spares_protected)][:excess]
 
 
 def _fullest_zone_first(ordered: Sequence[Sight]) -> list[Sight]:

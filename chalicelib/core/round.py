@@ -15,6 +15,9 @@ REOBSERVE_AFTER = timedelta(seconds=240)
 _LOOK_SOONEST = timedelta(seconds=1)
 _LOOK_LATEST = timedelta(seconds=20)
 
+_LONGEST_WISH = timedelta(minutes=15)
+"""A cloud's Retry-After is heeded up to this; more would be as good as giving up."""
+
 _BACK_OFF = {
     TroubleKind.BUILD: (timedelta(seconds=10), timedelta(minutes=30)),
     TroubleKind.CLOUD: (timedelta(seconds=5), timedelta(minutes=5)),
@@ -105,9 +108,11 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
         refused = group.trouble is not None and group.trouble.kind is TroubleKind.REFUSED
         return known if refused else None
     again = known is not None and known.kind is setback.kind
+    if known is not None and again and setback.kind is TroubleKind.BUILD and _still_waiting(group, now):
+        return replace(known, reason=setback.reason)
     attempts = known.attempts + 1 if known is not None and again else 1
     waits_for_change = setback.for_good or setback.kind is TroubleKind.REFUSED
-    wait = None if waits_for_change else setback.retry_after or back_off(setback.kind, attempts, jitter)
+    wait = None if waits_for_change else _wait(setback, attempts, jitter)
     return Trouble(
         kind=setback.kind,
         reason=setback.reason,
@@ -115,6 +120,18 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
         attempts=attempts,
         retry_at=None if wait is None else now + wait,
     )
+
+
+def _still_waiting(group: Group, now: datetime) -> bool:
+    """Return whether the wait for the next try is still on: what fails now was asked for in the same try."""
+    return group.trouble is not None and not group.may_create(now)
+
+
+def _wait(setback: Setback, attempts: int, jitter: float) -> timedelta:
+    """Return how long to wait: as the cloud wishes, within reason, or else ever longer."""
+    if setback.retry_after is not None:
+        return min(setback.retry_after, _LONGEST_WISH)
+    return back_off(setback.kind, attempts, jitter)
 
 
 def _look_again(group: Group, plan: Plan | None, now: datetime) -> datetime:

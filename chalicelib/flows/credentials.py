@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from chalicelib.core.credential import Caller, Credential, CredentialType
-from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, Unavailable
+from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, Unauthenticated, Unavailable
 from chalicelib.core.ids import CredentialId
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
@@ -55,7 +55,7 @@ def _take_back(s: Services, caller: Caller, trust_id: str) -> None:
     """Delete a trust that was made and is not kept; one that stays is worth nothing without our row."""
     try:
         s.identity.delete_trust(caller, trust_id)
-    except (Forbidden, Unavailable):
+    except (Forbidden, Unauthenticated, Unavailable):
         _log.warning("a trust made by user %s could not be taken back", caller.user_id)
 
 

@@ -33,6 +33,9 @@ from chalicelib.core.quota import Quota
 
 T = TypeVar("T")
 
+MEMBERS_MAX_IN_ONE_WRITE = 50
+"""How many members ``Members.plan`` writes at once; a transaction of DynamoDB takes 100 items."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):

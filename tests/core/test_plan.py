@@ -429,12 +429,18 @@ def test_a_member_that_was_asked_for_and_is_not_seen_yet_is_waited_for() -> None
     assert (done.steps, done.moves, done.current_size) == ((), True, 1)
 
 
-def test_past_the_window_of_adoption_it_is_struck_off_and_replaced() -> None:
+def test_past_the_window_of_adoption_it_is_struck_off_and_counts_as_a_failed_build() -> None:
+    """Were it replaced at once, a cloud that does not list what it makes would fill up."""
     lost = a_planned_member(1, requested_at=NOW - seconds(60))
-    assert plan_for(a_target(1), [lost]).steps == (
-        Strike(member=lost, why=Why.NEVER_APPEARED),
-        Create(count=1, availability_zone=None),
-    )
+    done = plan_for(a_target(1), [lost])
+    assert done.steps == (Strike(member=lost, why=Why.NEVER_APPEARED),)
+    assert done.failed_builds == (f"{lost.name} never appeared",)
+
+
+def test_protected_members_go_with_their_group() -> None:
+    target = replace(a_target(0), spares_protected=False)
+    done = plan_for(target, [a_member(1, protected=True)], [a_server(1)])
+    assert removed(done.steps, Why.SURPLUS) == ["1"]
 
 
 def test_a_server_that_comes_after_all_is_a_stray_and_goes() -> None:
@@ -530,18 +536,19 @@ def test_a_protected_server_that_breaks_goes_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "task", "told"),
+    ("state", "task", "told_because"),
     [
-        (MemberState.DELETING, "deleting", False),
-        (MemberState.DELETING, None, True),  # Nova forgot, or never heard of it
-        (MemberState.IN_SERVICE, "deleting", True),  # somebody else deletes it: its going is to be noted
+        (MemberState.DELETING, "deleting", None),
+        (MemberState.DELETING, None, Why.REQUESTED),  # Nova forgot, or never heard of it
+        (MemberState.IN_SERVICE, "deleting", Why.VANISHED),  # somebody else deletes it: that is noted
     ],
 )
 def test_a_leaving_server_is_told_until_nova_says_that_it_goes(
-    state: MemberState, task: str | None, told: bool
+    state: MemberState, task: str | None, told_because: Why | None
 ) -> None:
     done = plan_for(a_target(0), [a_member(1, state=state)], [a_server(1, task=task)])
-    assert removed(done.steps, Why.REQUESTED) == (["1"] if told else [])
+    for why in Why:
+        assert removed(done.steps, why) == (["1"] if why is told_because else [])
     assert not done.settled
     assert done.moves
 

@@ -140,10 +140,22 @@ def test_the_first_setback_is_trouble_and_waits_as_its_kind_does(setback: Setbac
 
 @pytest.mark.parametrize("kind", [TroubleKind.BUILD, TroubleKind.CLOUD, TroubleKind.CREDENTIAL])
 def test_more_of_the_same_trouble_waits_longer_and_began_when_it_began(kind: TroubleKind) -> None:
-    known = a_trouble(kind, attempts=2)
+    known = a_trouble(kind, attempts=2, retry_at=NOW)
     trouble = trouble_of(after(a_group(trouble=known), WAITING, a_setback(kind)))
     assert (trouble.attempts, trouble.since) == (3, known.since)
     assert trouble.retry_at == NOW + back_off(kind, 3, 1.0)
+
+
+def test_servers_of_one_try_that_fail_one_after_the_other_count_as_one_failure() -> None:
+    known = a_trouble(TroubleKind.BUILD, attempts=2, retry_at=NOW + seconds(1))
+    trouble = trouble_of(after(a_group(trouble=known), FAILED))
+    assert (trouble.attempts, trouble.retry_at) == (2, known.retry_at)
+
+
+def test_a_cloud_that_wishes_to_be_left_alone_for_a_day_is_asked_sooner() -> None:
+    wish = a_setback(TroubleKind.CLOUD, retry_after=timedelta(days=1))
+    trouble = trouble_of(after(a_group(), WAITING, wish))
+    assert trouble.retry_at == NOW + timedelta(minutes=15)
 
 
 def test_trouble_of_another_kind_counts_from_one() -> None:
