@@ -48,7 +48,7 @@ def services() -> Services:
     found = settings()
     database = Database(found.table_prefix, found.region, found.history_days)
     vault = KmsVault(found.kms_key, found.region)
-    service_user = ServiceUser(found.service_user, _password(found))
+    service_user = ServiceUser(found.service_user, lambda: _password(found))
     delegations = Delegations(service_user, vault)
     return Services(
         groups=GroupTable(database, found.limits.shards),

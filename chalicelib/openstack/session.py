@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 
 from keystoneauth1.access import AccessInfo
 from keystoneauth1.exceptions import ClientException
@@ -27,7 +29,7 @@ class ServiceUser(BaseAuthPlugin):
         region_name, interface: which endpoints are used.
     """
 
-    def __init__(self, settings: ServiceUserSettings, password: str) -> None:
+    def __init__(self, settings: ServiceUserSettings, password: Callable[[], str]) -> None:
         super().__init__()
         self.keystone = settings.auth_url
         self.region_name = settings.region_name
@@ -39,9 +41,17 @@ class ServiceUser(BaseAuthPlugin):
             user_agent="thermostat",
             connect_retries=0,
         )
-        self._password = _Password(
+        self._settings = settings
+        self._read_password = password
+        self._renewing = threading.Lock()
+
+    @functools.cached_property
+    def _password(self) -> _Password:
+        """How this user authenticates; made when first needed, for reading the password may take a call."""
+        settings = self._settings
+        return _Password(
             settings.auth_url,
-            password=password,
+            password=self._read_password(),
             username=settings.username,
             user_id=settings.user_id,
             user_domain_name=None if settings.user_id else settings.user_domain_name,
@@ -49,7 +59,6 @@ class ServiceUser(BaseAuthPlugin):
             project_id=settings.project_id,
             project_domain_name=None if settings.project_id else settings.project_domain_name,
         )
-        self._renewing = threading.Lock()
 
     def access(self) -> AccessInfo:
         """Return a token, with what it comprises, that lives for some minutes yet.

@@ -71,7 +71,7 @@ class Site:
     image: str
 
     def service_user(self) -> ServiceUser:
-        return ServiceUser(self.settings, self.password)
+        return ServiceUser(self.settings, lambda: self.password)
 
     def delegations(self, clock: Callable[[], float] | None = None) -> Delegations:
         return Delegations(self.service_user(), PlainVault(), clock or Clock())

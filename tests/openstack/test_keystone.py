@@ -118,7 +118,7 @@ def test_a_404_from_something_before_keystone_does_not_tell_the_caller_off(
 
 
 def test_our_own_user_being_refused_lets_nobody_in(sim: Site) -> None:
-    service_user = ServiceUser(sim.settings, "wrong")
+    service_user = ServiceUser(sim.settings, lambda: "wrong")
     keystone = Keystone(service_user, Delegations(service_user, PlainVault()))
     with pytest.raises(Unavailable, match="own service user"):
         keystone.authenticate(sim.token())

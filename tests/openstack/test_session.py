@@ -43,7 +43,7 @@ def test_a_token_that_was_not_accepted_is_renewed_once_however_many_ask(sim: Sit
 
 
 def test_a_wrong_password_is_our_own_trouble(sim: Site) -> None:
-    user = ServiceUser(sim.settings, "wrong")
+    user = ServiceUser(sim.settings, lambda: "wrong")
     with pytest.raises(CloudUnavailable, match="Thermostat's own service user") as caught:
         user.access()
     assert caught.value.certainly_not_done
@@ -72,7 +72,7 @@ def test_the_users_and_the_projects_ids_may_be_given_instead_of_names(sim: Site)
         user_id=access.user_id,
         project_id=access.project_id,
     )
-    assert ServiceUser(settings, sim.password).access().user_id == access.user_id
+    assert ServiceUser(settings, lambda: sim.password).access().user_id == access.user_id
 
 
 def test_nothing_secret_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,1 @@
+"""How the bundle gets to where it runs."""

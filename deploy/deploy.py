@@ -1,0 +1,144 @@
+"""Deploy a package: ``python -m deploy.deploy --stage prod --bucket artifacts build``.
+
+Uploads the bundle to the bucket, and makes or updates the stack ``thermostat-<stage>`` by a change set. The
+stack's parameters are taken from environment variables of the same meaning (an openrc file sets most); on an
+update, those that are not set stay as they were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from deploy.package import stage_name
+from deploy.parameters import PARAMETERS, missing
+
+_NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
+
+
+class Refused(Exception):
+    """Nothing can be deployed; the text says why and what to do."""
+
+
+def deploy(stage: str, package: Path, bucket: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Deploy the package; return the stack's outputs once it is complete.
+
+    Raises:
+        Refused: the account or the parameters do not do; nothing was changed.
+        WaiterError: CloudFormation gave up, and has rolled back.
+        BotoCoreError, ClientError: AWS does not answer, or does not allow it.
+    """
+    session = boto3.Session()
+    if session.get_credentials() is None or session.region_name is None:
+        raise Refused("AWS credentials or a region are missing: set AWS_PROFILE, or AWS_* variables.")
+    cloudformation = session.client("cloudformation")
+    stack = f"thermostat-{stage}"
+    exists = _exists(cloudformation, stack)
+    lacking = [] if exists else missing(environ)
+    if lacking:
+        raise Refused(f"A new stack needs these environment variables: {', '.join(lacking)}.")
+    template_url = _upload(session.client("s3"), package, bucket, stack)
+    _apply(cloudformation, stack, template_url, _values(environ, exists=exists), exists=exists)
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _exists(cloudformation: Any, stack: str) -> bool:
+    """Return whether there is a stack to update; one that was never executed is none."""
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return False
+        raise
+    return bool(found["StackStatus"] != "REVIEW_IN_PROGRESS")
+
+
+def _values(environ: Mapping[str, str], *, exists: bool) -> list[dict[str, Any]]:
+    """Return what each parameter is to be; one that is not set stays, or takes its default."""
+    return [
+        {"ParameterKey": parameter.name, "ParameterValue": environ[parameter.variable]}
+        if environ.get(parameter.variable)
+        else {"ParameterKey": parameter.name, "UsePreviousValue": True}
+        for parameter in PARAMETERS
+        if exists or environ.get(parameter.variable)
+    ]
+
+
+def _upload(s3: Any, package: Path, bucket: str, stack: str) -> str:
+    """Upload the bundle, and the template that names it; return the template's URL."""
+    bundle = (package / "deployment.zip").read_bytes()
+    key = f"{stack}/{hashlib.sha256(bundle).hexdigest()}.zip"
+    template = json.loads((package / "sam.json").read_text(encoding="utf-8"))
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{key}"
+    body = json.dumps(template).encode()
+    template_key = f"{stack}/{hashlib.sha256(body).hexdigest()}.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=bundle)
+    s3.put_object(Bucket=bucket, Key=template_key, Body=body)
+    return f"{s3.meta.endpoint_url}/{bucket}/{template_key}"
+
+
+def _apply(
+    cloudformation: Any,
+    stack: str,
+    template_url: str,
+    values: list[dict[str, Any]],
+    *,
+    exists: bool,
+) -> None:
+    """Make a change set and execute it, unless it holds no changes."""
+    change_set = cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName=f"deploy-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}",
+        ChangeSetType="UPDATE" if exists else "CREATE",
+        TemplateURL=template_url,
+        Parameters=values,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )["Id"]
+    try:
+        cloudformation.get_waiter("change_set_create_complete").wait(ChangeSetName=change_set)
+    except WaiterError as error:
+        reason = str(error.last_response.get("StatusReason", ""))
+        if not any(text in reason for text in _NOTHING_TO_DO):
+            raise Refused(f"CloudFormation does not accept the template: {reason or error}") from error
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        return
+    cloudformation.execute_change_set(ChangeSetName=change_set)
+    cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete").wait(
+        StackName=stack
+    )
+
+
+def main() -> int:
+    """Deploy what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.deploy")
+    parser.add_argument("--stage", required=True, type=stage_name)
+    parser.add_argument("--bucket", default=os.environ.get("DEPLOY_BUCKET"))
+    parser.add_argument("directory", type=Path)
+    arguments = parser.parse_args()
+    if not arguments.bucket:
+        print("Name an S3 bucket for the bundle: DEPLOY_BUCKET=... or --bucket.", file=sys.stderr)
+        return 1
+    try:
+        outputs = deploy(arguments.stage, arguments.directory, arguments.bucket, os.environ)
+    except (Refused, WaiterError, BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, value in sorted(outputs.items()):
+        print(f"{name}: {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What whoever deploys sets: the service's environment variables, as parameters of the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One environment variable that is set when the stack is.
+
+    Attributes:
+        needed: a stack cannot be made without it; the others may stay empty, which counts as not set.
+        pattern: what a value must look like, empty ones aside.
+    """
+
+    variable: str
+    says: str
+    needed: bool = False
+    pattern: str = ".*"
+
+    @property
+    def name(self) -> str:
+        """The name in the template, where underscores are not allowed: OsAuthUrl for OS_AUTH_URL."""
+        return "".join(word.capitalize() for word in self.variable.split("_"))
+
+    def declaration(self) -> dict[str, Any]:
+        """Return the parameter as CloudFormation takes it."""
+        declared = {"Type": "String", "Description": self.says}
+        if self.needed:
+            return declared | {"AllowedPattern": self.pattern, "MinLength": 1}
+        return declared | {"AllowedPattern": f"({self.pattern})?", "Default": ""}
+
+
+_URL = "https?://[^\\s]+"
+_NUMBER = "[1-9][0-9]{0,8}"
+_SECRET = "arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^\\s*]+"  # noqa: S105  (a pattern)
+
+PARAMETERS = (
+    Parameter(variable="OS_AUTH_URL", says="Keystone's URL.", needed=True, pattern=_URL),
+    Parameter(variable="OS_USERNAME", says="The service user's name (or else OS_USER_ID)."),
+    Parameter(variable="OS_USER_ID", says="The service user's id (or else OS_USERNAME)."),
+    Parameter(
+        variable="OS_PASSWORD_SECRET",
+        says="ARN of the Secrets Manager secret whose text is the service user's password.",
+        needed=True,
+        pattern=_SECRET,
+    ),
+    Parameter(variable="OS_PROJECT_NAME", says="The service user's project (or else OS_PROJECT_ID)."),
+    Parameter(variable="OS_PROJECT_ID", says="The id of the service user's project."),
+    Parameter(variable="OS_USER_DOMAIN_NAME", says="The service user's domain; Default if empty."),
+    Parameter(variable="OS_PROJECT_DOMAIN_NAME", says="The project's domain; Default if empty."),
+    Parameter(variable="OS_REGION_NAME", says="The region of the cloud; its only one if empty."),
+    Parameter(
+        variable="OS_INTERFACE",
+        says="Which endpoints of the catalog are used; public if empty.",
+        pattern="(public|internal|admin)(URL)?",
+    ),
+    Parameter(
+        variable="PUBLIC_URL",
+        says="What webhooks' URLs begin with, for a domain of one's own; as requested if empty.",
+        pattern=_URL,
+    ),
+    Parameter(variable="HISTORY_DAYS", says="How long history is kept; 90 if empty.", pattern=_NUMBER),
+    Parameter(
+        variable="LOG_LEVEL",
+        says="INFO if empty.",
+        pattern="DEBUG|INFO|WARNING|ERROR|CRITICAL",
+    ),
+    *(
+        Parameter(variable=f"QUOTA_{noun}", says="What each project may have at most.", pattern=_NUMBER)
+        for noun in ("GROUPS", "MEMBERS", "POLICIES", "WEBHOOKS", "LAUNCH_CONFIGURATIONS", "CREDENTIALS")
+    ),
+)
+
+
+def declarations() -> dict[str, Any]:
+    """Return the template's Parameters."""
+    return {parameter.name: parameter.declaration() for parameter in PARAMETERS}
+
+
+def variables() -> dict[str, Any]:
+    """Return the environment that every function gets: the parameters, and the template's own resources."""
+    return {
+        **{parameter.variable: {"Ref": parameter.name} for parameter in PARAMETERS},
+        "QUEUE_URL": {"Ref": "WorkQueue"},
+        "KMS_KEY": {"Fn::GetAtt": ["SecretsKey", "Arn"]},
+    }
+
+
+def missing(environ: Mapping[str, str]) -> list[str]:
+    """Return what ``environ`` lacks for a new stack, a line for each."""
+    lacking = [p.variable for p in PARAMETERS if p.needed and not environ.get(p.variable)]
+    pairs = (("OS_USERNAME", "OS_USER_ID"), ("OS_PROJECT_NAME", "OS_PROJECT_ID"))
+    return lacking + [" or ".join(pair) for pair in pairs if not any(environ.get(each) for each in pair)]
