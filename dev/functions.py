@@ -23,7 +23,7 @@ from typing import Any
 
 import boto3
 from chalice.config import Config
-from chalice.local import ChaliceRequestHandler, LocalDevServer, create_local_server
+from chalice.local import ChaliceRequestHandler, LocalDevServer, ThreadedHTTPServer, create_local_server
 
 from app import app, tick, work
 
@@ -42,11 +42,18 @@ class Handler(ChaliceRequestHandler):
         _log.info("%s", re.sub(r"/v1/hooks/[^/?\s]+", "/v1/hooks/***", format % args))
 
 
+class Server(ThreadedHTTPServer):
+    """Lets many callers come at once, as API Gateway does."""
+
+    request_queue_size = 512
+
+
 def serve(port: int) -> None:
     """Serve the HTTP functions on loopback until told to stop."""
     prepared = create_local_server(app, Config.create(), "127.0.0.1", 0)
     prepared.server.server_close()  # it made the app safe for threads; the server itself is replaced
-    LocalDevServer(app, Config.create(), "127.0.0.1", port, handler_cls=Handler).server.serve_forever()
+    server = LocalDevServer(app, Config.create(), "127.0.0.1", port, Handler, Server)
+    server.server.serve_forever()
 
 
 def take_messages(stopping: threading.Event) -> None:
@@ -78,7 +85,7 @@ def run(function: Callable[[], object]) -> bool:
     """Return whether an invocation succeeded; a failed one is logged, as Lambda would."""
     try:
         function()
-    except Exception:
+    except Exception:  # noqa: BLE001  (as Lambda does: whatever is raised, the next message has its turn)
         _log.exception("the function raised")
         return False
     return True
@@ -142,7 +149,9 @@ def main() -> None:
             raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent stops us in order
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent stops us in order
     _end_with_parent()
     match arguments.function:
         case "api":

@@ -1,0 +1,18 @@
+"""Ports for servers that tests start."""
+
+from __future__ import annotations
+
+import socket
+
+
+def free_ports(count: int) -> int:
+    """Return the first of ``count`` ports in a row that are free on loopback at this moment."""
+    for first in range(21000, 29000, 10):
+        if all(_free(first + offset) for offset in range(count)):
+            return first
+    raise RuntimeError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
