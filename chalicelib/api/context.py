@@ -119,10 +119,14 @@ def base_of(request: Request, public_url: str | None) -> str:
         return public_url.rstrip("/")
     host = request.headers.get("host", "")
     scheme = request.headers.get("x-forwarded-proto", "http")
-    # Behind API Gateway the stage (or a domain's base path) stands before the path that we see.
-    outer, inner = str(request.context.get("path") or ""), str(request.path)
-    prefix = outer.removesuffix(inner) if outer.endswith(inner) else ""
+    # Behind API Gateway the stage, or a domain's base path, stands before what the route's pattern takes.
+    whole, pattern = _segments(request.context.get("path")), _segments(request.path)
+    prefix = "".join(f"/{segment}" for segment in whole[: max(0, len(whole) - len(pattern))])
     return f"{scheme if scheme in ('http', 'https') else 'http'}://{_host(host)}{prefix}"
+
+
+def _segments(path: str | None) -> list[str]:
+    return [segment for segment in (path or "").split("/") if segment]
 
 
 def _host(value: str) -> str:

@@ -21,6 +21,9 @@ from chalicelib.core.errors import (
     Unavailable,
 )
 
+_TOLD_MAX_CHARACTERS = 200
+"""How much is told of a sentence that repeats what the caller sent."""
+
 _STATUSES: Mapping[type[ThermostatError], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -85,6 +88,11 @@ def response_of(document: Any, status: int, request_id: str, headers: Mapping[st
     )
 
 
+def shortened(sentence: str) -> str:
+    """Return the sentence, cut off where it repeats at length what the caller sent."""
+    return sentence if len(sentence) <= _TOLD_MAX_CHARACTERS else f"{sentence[:_TOLD_MAX_CHARACTERS]}..."
+
+
 def as_error_document(response: Response, request_id: str) -> Response:
     """Return ``response``, with an error of Chalice's own (405, 415, 500) made into our error document."""
     body = response.body
@@ -96,7 +104,7 @@ def as_error_document(response: Response, request_id: str) -> Response:
         code=f"autoscaling.request.{status.phrase.lower().replace(' ', '_')}",
         status=status,
         title=status.phrase,
-        detail=str(body["Message"]),
+        detail=shortened(str(body["Message"])),
     )
     kept = {name: str(value) for name, value in response.headers.items() if name == "Allow"}
     return response_of(ErrorDocument(errors=[item]), status, request_id, kept)

@@ -17,7 +17,7 @@ from chalicelib.core.errors import Conflict, Invalid
 from chalicelib.core.execution import Execution, Outcome
 from chalicelib.core.ids import ExecutionId, GroupId, PolicyId
 from chalicelib.flows.scale import Ask, scale
-from chalicelib.intake.notification import EVENT_ID_MAX_CHARACTERS
+from chalicelib.intake.notification import name_of_event
 from chalicelib.ports.storage import Page
 
 blueprint = Blueprint(__name__)
@@ -47,14 +47,11 @@ def _policy_id(value: str) -> PolicyId:
 )
 def execute_policy(call: Call, policy_id: str, body: NewExecution) -> Reply:
     """Scale now, through a policy; answered with the outcome and its explanation."""
-    event_id = call.headers.get("idempotency-key") or body.event_id
-    if event_id is not None and len(event_id) > EVENT_ID_MAX_CHARACTERS:
-        raise Invalid("hook.event_id", f"An event's id has at most {EVENT_ID_MAX_CHARACTERS} characters.")
     ask = Ask(
         project_id=call.caller.project_id,
         policy_id=_policy_id(policy_id),
         source=f"user:{call.caller.user_id}",
-        event_id=event_id,
+        event_id=name_of_event(call.headers, body.event_id),
         event=Event(),
         request_id=call.request_id,
     )

@@ -103,15 +103,22 @@ def converge_group(call: Call, group_id: str) -> Reply:
     return _reply(call, group, 202)
 
 
-@operation(blueprint, "PUT", "/v1/groups/{group_id}/freeze", body=NewFreeze, answers={200: FreezeDocument})
+@operation(
+    blueprint,
+    "PUT",
+    "/v1/groups/{group_id}/freeze",
+    body=NewFreeze,
+    answers={200: FreezeDocument},
+    if_match=True,
+)
 def freeze_group(call: Call, group_id: str, body: NewFreeze) -> Reply:
     """Freeze a group: until then nobody and nothing changes its members."""
-    freeze = Freeze(reason=body.reason, until=body.until)
+    freeze = body.to_freeze()
     _set_freeze(call, group_id, freeze)
     return Reply(freeze_document(freeze))
 
 
-@operation(blueprint, "DELETE", "/v1/groups/{group_id}/freeze", answers={204: None})
+@operation(blueprint, "DELETE", "/v1/groups/{group_id}/freeze", answers={204: None}, if_match=True)
 def thaw_group(call: Call, group_id: str) -> Reply:
     """Thaw a group."""
     _set_freeze(call, group_id, None)
@@ -124,6 +131,6 @@ def _set_freeze(call: Call, group_id: str, freeze: Freeze | None) -> None:
         call.caller,
         _id(group_id),
         lambda group: replace(group, freeze=freeze),
-        generation=None,
+        generation=call.generation(),
         request_id=call.request_id,
     )

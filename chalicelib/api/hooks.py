@@ -27,6 +27,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
     body=dict[str, Any],
     body_required=False,
     body_is_raw=True,
+    any_query=True,
     answers={202: HookReply},
     content_types=("*/*",),
 )

@@ -49,7 +49,7 @@ def document(operations: Iterable[Operation], base: str) -> dict[str, Any]:
         "servers": [{"url": base}],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": portable(components),
             "securitySchemes": {
                 "keystone": {
                     "type": "apiKey",
@@ -60,6 +60,19 @@ def document(operations: Iterable[Operation], base: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def portable(schema: Any) -> Any:
+    r"""Return the schema with its patterns as ECMAScript writes them, whose ``$`` is Python's ``\Z``."""
+    match schema:
+        case dict():
+            return {name: portable(value) for name, value in schema.items()}
+        case list() | tuple():
+            return [portable(value) for value in schema]
+        case str():
+            return re.sub(r"\\Z$", "$", schema)
+        case _:
+            return schema
 
 
 def _types(operations: Iterable[Operation]) -> list[Any]:

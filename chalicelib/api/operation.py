@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,7 +23,7 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.api.context import BODY_MAX_BYTES, Call, base_of, query_of
-from chalicelib.api.errors import error_response, response_of
+from chalicelib.api.errors import error_response, response_of, shortened
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, TooLarge, Unauthenticated
 from chalicelib.ports import Services
@@ -80,6 +81,7 @@ def operation(
     body_required: bool = True,
     body_is_raw: bool = False,
     query: tuple[str, ...] = (),
+    any_query: bool = False,
     if_match: bool = False,
     content_types: tuple[str, ...] = ("application/json",),
 ) -> Callable[[View], View]:
@@ -89,8 +91,10 @@ def operation(
         answers: the document type of each status that is a success (None: no content).
         access: who may call; by default readers for GET and members for the rest.
         body: the type of the JSON body, handed to the view decoded.
+        body_required: whether there must be one; else none stands for an empty document.
         body_is_raw: the view reads ``call.raw_body`` itself; ``body`` is for the OpenAPI document only.
-        query: the query parameters that it knows.
+        query: the query parameters that it knows; another one is refused.
+        any_query: whether others are passed over instead: senders of alarms add some of their own.
         if_match: whether it heeds If-Match.
     """
     needed = access or (Access.READ if method == "GET" else Access.WRITE)
@@ -115,8 +119,9 @@ def operation(
         @functools.wraps(view)
         def run(**path_arguments: str) -> Response:
             request = blueprint.current_request
-            decode = None if body_is_raw else body
-            return _answer(request, view, path_arguments, needed, decode, frozenset(query))
+            decode = None if body_is_raw or body is None else _decoder(body, required=body_required)
+            known = None if any_query else frozenset(query)
+            return _answer(request, view, path_arguments, needed, decode, known)
 
         blueprint.route(path, methods=[method], name=view.__name__, content_types=list(content_types))(run)
         return view
@@ -129,8 +134,8 @@ def _answer(
     view: View,
     path_arguments: Mapping[str, str],
     access: Access,
-    body: Any,
-    query: frozenset[str],
+    decode: Callable[[bytes], Any] | None,
+    query: frozenset[str] | None,
 ) -> Response:
     """Run a view, and turn what comes of it into a response."""
     request_id = f"req-{wiring.new_id()}"
@@ -140,12 +145,12 @@ def _answer(
             services=services,
             request_id=request_id,
             base=base_of(request, wiring.settings().public_url),
-            query=query_of(request, query),
+            query={} if query is None else query_of(request, query),
             headers={name.lower(): value for name, value in request.headers.items()},
             raw_body=_raw_body(request),
             known_caller=_caller(services, request, access),
         )
-        decoded = {} if body is None else {"body": _decoded(call.raw_body, body)}
+        decoded = {} if decode is None else {"body": decode(call.raw_body)}
         reply = view(call, **path_arguments, **decoded)
     except ThermostatError as error:
         _log.info("%s: %s %s", request_id, error.code, error.detail)
@@ -185,10 +190,25 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
     return caller
 
 
-def _decoded(raw: bytes, body: Any) -> Any:
-    try:
-        return msgspec.json.decode(raw or b"{}", type=body)
-    except msgspec.ValidationError as error:
-        raise Invalid("request.body", f"The body does not fit: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("request.body", "The body is not JSON.") from error
+def _decoder(body: Any, *, required: bool) -> Callable[[bytes], Any]:
+    """Return what makes a document of a body; where none is required, none stands for an empty one."""
+    decoder = msgspec.json.Decoder(body)
+
+    def decode(raw: bytes) -> Any:
+        if not raw and required:
+            raise Invalid("request.body", "A body is needed.")
+        try:
+            return decoder.decode(raw or b"{}")
+        except msgspec.ValidationError as error:
+            raise Invalid("request.body", f"The body does not fit: {_said(error)}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Invalid("request.body", "The body is not JSON.") from error
+
+    return decode
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    """Return what does not fit and where, without the value itself: it may be a secret in the wrong place."""
+    return shortened(
+        re.sub(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", r"\1\2", str(error), flags=re.DOTALL)
+    )

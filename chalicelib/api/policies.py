@@ -78,8 +78,8 @@ def change_policy(call: Call, policy_id: str, body: PolicyPatch) -> Reply:
     return _reply(call, policy)
 
 
-@operation(blueprint, "DELETE", "/v1/policies/{policy_id}", answers={204: None})
+@operation(blueprint, "DELETE", "/v1/policies/{policy_id}", answers={204: None}, if_match=True)
 def delete_policy(call: Call, policy_id: str) -> Reply:
     """Delete a policy and its webhooks."""
-    flow.delete(call.services, call.caller.project_id, _id(policy_id))
+    flow.delete(call.services, call.caller.project_id, _id(policy_id), generation=call.generation())
     return Reply(None, 204)

@@ -60,7 +60,7 @@ def create_webhook(call: Call, policy_id: str, body: NewWebhook) -> Reply:
     """Create a webhook; its URL is shown this once."""
     project_id = call.caller.project_id
     policy = call.services.policies.get(project_id, PolicyId(known_id(policy_id, "policy")))
-    id_ = call.new_id("webhooks", body.client_token)
+    id_ = call.new_id(f"policies/{policy.id}/webhooks", body.client_token)
     return _issued(
         call, flow.create(call.services, body.to_webhook(policy, id_, call.now, fingerprint(body)))
     )
@@ -110,5 +110,5 @@ def rotate_webhook(call: Call, webhook_id: str, body: NewRotation) -> Reply:
 @operation(blueprint, "DELETE", "/v1/webhooks/{webhook_id}", answers={204: None})
 def delete_webhook(call: Call, webhook_id: str) -> Reply:
     """Revoke a webhook: its URLs are unknown at once."""
-    call.services.webhooks.delete(call.caller.project_id, _id(webhook_id))
+    flow.delete(call.services, call.caller.project_id, _id(webhook_id))
     return Reply(None, 204)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from chalicelib.core.errors import NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId, ProjectId
+from chalicelib.flows import webhooks
 from chalicelib.ports import Services
 from chalicelib.ports.storage import Lease, Page
 
@@ -28,7 +29,7 @@ def delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> No
     """Delete a policy's webhooks, so that no token outlives it, then the policy; one gone is a success."""
     for webhook in _all(lambda marker: s.webhooks.page(project_id, policy_id, _PAGE, marker)):
         with suppress(NotFound):
-            s.webhooks.delete(project_id, webhook.id)
+            webhooks.delete(s, project_id, webhook.id)
     with suppress(NotFound):
         s.policies.delete(project_id, policy_id)
 

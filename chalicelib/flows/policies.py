@@ -28,14 +28,23 @@ def change(
 
     def attempt() -> Policy:
         was = s.policies.get(project_id, policy_id)
-        if generation is not None and was.generation != generation:
-            raise Stale("policy.stale", f"The policy has changed: it is at generation {was.generation}.")
+        _require(generation, was)
         return s.policies.change(was, edit(was))
 
     return attempt() if generation is not None else until_not_stale(s, attempt)
 
 
-def delete(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
-    """Delete the policy and its webhooks; NotFound when there is none."""
-    s.policies.get(project_id, policy_id)
+def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None) -> None:
+    """Delete the policy and its webhooks.
+
+    Raises:
+        NotFound: there is no such policy.
+        Stale: it is not at ``generation``, the one the caller saw (If-Match).
+    """
+    _require(generation, s.policies.get(project_id, policy_id))
     delete_policy(s, project_id, policy_id)
+
+
+def _require(generation: int | None, policy: Policy) -> None:
+    if generation is not None and policy.generation != generation:
+        raise Stale("policy.stale", f"The policy has changed: it is at generation {policy.generation}.")

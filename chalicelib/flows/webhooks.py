@@ -65,6 +65,11 @@ def change(
     return until_not_stale(s, attempt)
 
 
+def delete(s: Services, project_id: ProjectId, webhook_id: WebhookId) -> None:
+    """Delete the webhook and its tokens, also while others change it; NotFound when there is none."""
+    until_not_stale(s, lambda: s.webhooks.delete(project_id, webhook_id))
+
+
 def of_token(s: Services, token: str) -> Webhook:
     """Return the live webhook that has this token.
 

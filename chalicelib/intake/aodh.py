@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.core.decision import Event
 
 _KEYS = {"alarm_name", "alarm_id", "severity", "previous", "current", "reason", "reason_data"}
-_STATES = {"ok", "alarm", "insufficient data"}
+_STATES = ("ok", "alarm", "insufficient data")
 
 
 def parse(document: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[Event, str | None] | None:

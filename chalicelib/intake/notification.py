@@ -45,7 +45,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Notification:
         found = read(document, headers)
         if found is not None:
             event, event_id = found
-            return Notification(event, _event_id(headers.get("idempotency-key") or event_id))
+            return Notification(event, name_of_event(headers, event_id))
     raise Invalid(
         "hook.body",
         "The body is of no format that is known here: send none at all, or Aodh's notification.",
@@ -64,7 +64,19 @@ def _document(body: bytes) -> Mapping[str, Any]:
     return document
 
 
-def _event_id(event_id: str | None) -> str | None:
-    if event_id is not None and len(event_id) > EVENT_ID_MAX_CHARACTERS:
+def name_of_event(headers: Mapping[str, str], event_id: str | None) -> str | None:
+    """Return what names the event: ``idempotency-key`` or else ``event_id``, the sender's own.
+
+    An empty name is none: else all events of a sender that leaves it empty would be one.
+
+    Raises:
+        Invalid: it is too long; or it holds half a surrogate pair, which JSON can write and UTF-8 cannot.
+    """
+    name = headers.get("idempotency-key") or event_id
+    if not name:
+        return None
+    if len(name) > EVENT_ID_MAX_CHARACTERS:
         raise Invalid("hook.event_id", f"An event's id has at most {EVENT_ID_MAX_CHARACTERS} characters.")
-    return event_id
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise Invalid("hook.event_id", "An event's id is Unicode text.")
+    return name

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, UnsetType
 
+from chalicelib.core.errors import Invalid
 from chalicelib.ports.storage import Page
 
 T = TypeVar("T")
 
+
+def consists_of(pattern: str, **more: Any) -> Meta:
+    r"""Return what holds a string, from end to end, to ``pattern``.
+
+    Python's ``$`` also matches before a line break at the end, hence ``\Z``; see ``openapi.portable``.
+    """
+    return Meta(pattern=rf"^{pattern}\Z", **more)
+
+
 Name = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$", description="Any printable text.")
+    str, consists_of(r"[^\x00-\x1f\x7f]+", min_length=1, max_length=255, description="Any printable text.")
 ]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Uuid = Annotated[str, consists_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
 Text = Annotated[str, Meta(max_length=1024)]
 Size = Annotated[int, Meta(ge=0, le=10_000, description="A number of members.")]
 CooldownSeconds = Annotated[int, Meta(ge=0, le=86_400, description="Seconds.")]
@@ -55,16 +65,33 @@ def page_links(base: str, path: str, page: Page[Any], query: dict[str, str | int
     return [Link(rel="next", href=f"{base}{path}?{said}")]
 
 
-def fingerprint(body: msgspec.Struct) -> str | None:
-    """Return what tells two requests with one client_token apart; None for a request without one."""
+def fingerprint(body: msgspec.Struct, *, secret: str | None = None) -> str | None:
+    """Return what tells two requests with one client_token apart; None for a request without one.
+
+    Args:
+        secret: the field that is left out, for what is stored must not help to guess it.
+    """
     if getattr(body, "client_token", None) is None:
         return None
-    return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+    said = {name: value for name, value in msgspec.structs.asdict(body).items() if name != secret}
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+
+def given_time(moment: datetime | None) -> datetime | None:
+    """Return a time that a caller gave, in whatever zone, in UTC.
+
+    Raises:
+        Invalid: at the very ends of the calendar there is no such time in UTC.
+    """
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid("request.time", "A time lies, in UTC, in the years 1 to 9999.") from error
 
 
 def utc(moment: datetime) -> str:
     """Return the time as the API writes it: ISO 8601, UTC, with milliseconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utc_or_none(moment: datetime | None) -> str | None:

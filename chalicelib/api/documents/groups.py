@@ -18,7 +18,9 @@ from chalicelib.api.documents.common import (
     Size,
     Time,
     Uuid,
+    consists_of,
     given_or,
+    given_time,
     self_link,
     utc,
     utc_or_none,
@@ -30,7 +32,7 @@ from chalicelib.core.member import Member, MemberState
 
 BuildTimeoutSeconds = Annotated[int, Meta(ge=30, le=86_400, description="Seconds.")]
 Zones = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9._-]+$")]],
+    list[Annotated[str, consists_of(r"[A-Za-z0-9._-]+", min_length=1, max_length=255)]],
     Meta(max_length=20),
 ]
 Order = Literal["oldest", "newest", "oldest_configuration"]
@@ -113,6 +115,10 @@ class NewFreeze(Input, kw_only=True):
 
     reason: Annotated[str, Meta(min_length=1, max_length=1024)]
     until: Annotated[datetime, Meta(tz=True)] | None = None
+
+    def to_freeze(self) -> Freeze:
+        """Return the freeze."""
+        return Freeze(reason=self.reason, until=given_time(self.until))
 
 
 class FreezeDocument(msgspec.Struct, kw_only=True):

@@ -19,6 +19,7 @@ from chalicelib.api.documents.common import (
     Time,
     Uuid,
     given_or,
+    given_time,
     self_link,
     utc,
     utc_or_none,
@@ -163,7 +164,7 @@ class NewWebhook(Input, kw_only=True):
             name=self.name,
             direction=DirectionLimit(self.direction),
             tokens=(),
-            expires_at=self.expires_at,
+            expires_at=given_time(self.expires_at),
             created_at=now,
             updated_at=now,
             fingerprint=fingerprint,
@@ -182,7 +183,7 @@ class WebhookPatch(Input, kw_only=True):
         return replace(
             webhook,
             name=given_or(self.name, webhook.name),
-            expires_at=given_or(self.expires_at, webhook.expires_at),
+            expires_at=given_time(given_or(self.expires_at, webhook.expires_at)),
             direction=DirectionLimit(given_or(self.direction, webhook.direction.value)),
             updated_at=now,
         )

@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.documents.common import ClientToken, Input, Link, Name, Time, self_link, utc
+from chalicelib.api.documents.common import (
+    ClientToken,
+    Input,
+    Link,
+    Name,
+    Time,
+    consists_of,
+    self_link,
+    utc,
+)
 from chalicelib.core.credential import Caller, Credential, CredentialStatus, CredentialType
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import CredentialId, LaunchConfigurationId, ProjectId
@@ -20,9 +29,11 @@ _USER_DATA_MAX_BYTES = 65_535
 """Nova's limit, on the encoded text."""
 _TAGS_MAX = 49
 """Nova allows 50 on a server; one is ours."""
+_LEVELS_MAX = 8
+"""How deep Nova's documents may be nested; its own schemas need three."""
 
 Word = Annotated[str, Meta(min_length=1, max_length=255)]
-Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/\x00-\x1f]+$")]
+Tag = Annotated[str, consists_of(r"[^,/\x00-\x1f]+", min_length=1, max_length=60)]
 NovaDocument = Annotated[dict[str, Any], Meta(max_length=20, description="As Nova takes it.")]
 
 
@@ -47,8 +58,10 @@ class ServerDocument(Input, kw_only=True):
         """Return the template.
 
         Raises:
-            Invalid: the user data is not base64, or there is nothing to boot from.
+            Invalid: the user data is not base64, there is nothing to boot from, or a document of Nova's is
+                nested too deep to be anything that Nova takes.
         """
+        _require_shallow(self.scheduler_hints, self.networks, self.block_device_mapping_v2)
         if self.user_data is not None:
             _require_base64(self.user_data)
         if self.image is None and not self.block_device_mapping_v2:
@@ -65,6 +78,17 @@ class ServerDocument(Input, kw_only=True):
             tags=tuple(self.tags),
             scheduler_hints=self.scheduler_hints,
             block_device_mapping_v2=tuple(self.block_device_mapping_v2),
+        )
+
+
+def _require_shallow(*documents: Any) -> None:
+    level = list(documents)
+    for _ in range(_LEVELS_MAX + 1):
+        inner = [list(value.values()) if isinstance(value, dict) else value for value in level]
+        level = [child for children in inner if isinstance(children, list) for child in children]
+    if level:
+        raise Invalid(
+            "launch_configuration.too_deep", f"What Nova takes is nested at most {_LEVELS_MAX} levels deep."
         )
 
 
