@@ -23,7 +23,7 @@ run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a rea
 	@exec $(PY) -m dev.run
 
 test: .venv/.complete ## run the tests
-	@$(PY) -m pytest -q -m "not cloud"
+	@env -u OS_CLOUD $(PY) -m pytest -q -m "not cloud" -n 2 --dist loadgroup
 
 check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)
@@ -32,7 +32,7 @@ check: .venv/.complete ## lint, formatting, types
 
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
-	@$(PY) -m pytest -q -m cloud tests/cloud
+	@$(PY) -m pytest -q tests/end_to_end tests/openstack
 
 bench: .venv/.complete ## measure decisions and rounds on this machine
 	@$(PY) -m dev.bench

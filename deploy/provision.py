@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ def _table(dynamodb: DynamoDBClient, names: Names, schema: TableSchema) -> Repor
     try:
         found: Any = dynamodb.describe_table(TableName=name)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
-        dynamodb.create_table(**request)
+        with suppress(dynamodb.exceptions.ResourceInUseException):  # made meanwhile, or by a lost first try
+            dynamodb.create_table(**request)
         dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
         created, found = True, dynamodb.describe_table(TableName=name)["Table"]
     differing = [part for part in _SHAPES if _shape(found, part) != _shape(request, part)]

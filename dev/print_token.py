@@ -16,7 +16,7 @@ def main() -> int:
     try:
         print(token_of(f"http://127.0.0.1:{port}/v3", "demo"))
     except requests.ConnectionError:
-        print(f"The simulated cloud is not running on port {port}: start it with `make run`.", file=sys.stderr)
+        print(f"No simulated cloud runs on port {port}: start it with `make run`.", file=sys.stderr)
         return 1
     return 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -58,9 +57,7 @@ def _simulated_cloud(port: int) -> Iterator[dict[str, str]]:
         yield service_user(cloud.auth_url)
 
 
-def _run(
-    port: int, state: Path, user: Mapping[str, str], stop: threading.Event, *, demo: bool
-) -> int:
+def _run(port: int, state: Path, user: Mapping[str, str], stop: threading.Event, *, demo: bool) -> int:
     with Stack(port=port, state=state, service_user=user) as stack:
         print(f"Thermostat: {stack.url} (logs and state in {state.relative_to(Path.cwd())}/)", flush=True)
         if demo:

@@ -8,6 +8,15 @@ import pytest
 
 from dev.aws import LocalAws
 
+DEAR_TO_START = {"end_to_end", "deploy"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share what is dear to start (the stack, the package) in one process."""
+    for item in items:
+        if item.path.parent.name in DEAR_TO_START:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[LocalAws]:

@@ -52,6 +52,8 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     _work_until(stage, api, group["id"], converge, in_service=2)
     assert len(_servers(cloud)) == 2
 
+    trust = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
+    api.call("PATCH", path, {"credential_id": trust["id"]})
     hook = _use_policies_and_webhooks(api, group["id"])
     fired = api.call("POST", hook)
     assert (fired.status, fired.document["outcome"]) == (202, "executed")
@@ -91,7 +93,6 @@ def test_the_handlers_are_those_of_the_front_door(stage: Stage, logical: str) ->
 def _create_group(api: Gateway, cloud: SimCloud) -> Any:
     """Create a group with all that it needs, each asked for twice as after a lost answer."""
     assert api.get("/healthcheck")["status"] == "ok"
-    api.post("/v1/credentials", {"name": "trust", "type": "trust"})
     credential = api.post("/v1/credentials", _application_credential(cloud))
     server = {"image": simulated.IMAGE, "flavor": simulated.FLAVOR}
     wanted = {"name": "web", "server": server, "client_token": "once"}

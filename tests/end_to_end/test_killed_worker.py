@@ -7,10 +7,14 @@ import random
 import signal
 import time
 
+import pytest
+
 from dev.stack import Stack
 from tests.end_to_end.conftest import MakeGroup
 from tests.end_to_end.site import Party
 from tests.end_to_end.test_main_job import path, reached
+
+pytestmark = pytest.mark.timeout(1800)
 
 _KILLS = int(os.environ.get("KILLS", "2"))
 _SIZE = 20

@@ -12,6 +12,8 @@ from dev.client import Document, Refused, call_hook
 from tests.end_to_end.conftest import MakeGroup, launch
 from tests.end_to_end.site import Party, Site
 
+pytestmark = pytest.mark.timeout(600)  # a real cloud builds fifty servers in its own time
+
 
 def path(group: Document) -> str:
     return f"/v1/groups/{group['id']}"

@@ -28,8 +28,8 @@ def site(request: pytest.FixtureRequest) -> Site:
     """The simulated cloud, and a real one if the environment names it: what holds of one holds of both."""
     if request.param == "simulated":
         return simulated_site(request.getfixturevalue("cloud"))
-    if "OS_CLOUD" not in os.environ or "OS_CLOUD_OWNER" not in os.environ:
-        pytest.skip("OS_CLOUD and OS_CLOUD_OWNER name no cloud")
+    if "OS_CLOUD" not in os.environ or "OWNER_CLOUD" not in os.environ:
+        pytest.skip("OS_CLOUD and OWNER_CLOUD name no cloud")
     return real_site()
 
 

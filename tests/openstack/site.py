@@ -171,15 +171,19 @@ def simulated_site(cloud: SimCloud) -> Site:
 def real_site() -> Site:
     """Return the site that the environment names.
 
-    OS_CLOUD and OS_CLOUD_OWNER are entries in clouds.yaml: the service user's and an owner's. TEST_FLAVOR and
-    TEST_IMAGE are ids of a flavor and an image that the owner may use.
+    OS_CLOUD and OWNER_CLOUD are entries in clouds.yaml: the service user's and an owner's. FLAVOR (m1.tiny)
+    is what servers are made of, with the first image there is.
     """
     from openstack.config import OpenStackConfig  # noqa: PLC0415  slow, and for a real cloud only
+    from openstack.connection import Connection  # noqa: PLC0415
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it will no longer do one day, and is not asked to
         config = OpenStackConfig()
-        ours, owners = (config.get_one(os.environ[name]) for name in ("OS_CLOUD", "OS_CLOUD_OWNER"))
+        ours, owners = (config.get_one(os.environ[name]) for name in ("OS_CLOUD", "OWNER_CLOUD"))
+        owner = Connection(config=owners)
+        flavors = {flavor.name: flavor.id for flavor in owner.compute.flavors()}
+        image = next(owner.image.images()).id
     environ = {
         "STAGE": "test",
         "QUEUE_URL": "http://queue.test",
@@ -198,8 +202,8 @@ def real_site() -> Site:
             user_domain=owners.auth["user_domain_name"],
             project_domain=owners.auth["project_domain_name"],
         ),
-        flavor=os.environ["TEST_FLAVOR"],
-        image=os.environ["TEST_IMAGE"],
+        flavor=flavors[os.environ.get("FLAVOR", "m1.tiny")],
+        image=image,
     )
 
 

@@ -58,4 +58,5 @@ _CALLABLES = {"limits", "now", "new_id", "new_token", "jitter", "sleep"}
 def mortal(services: Services, executioner: Executioner) -> Services:
     """Return the services, each call of which may be the last."""
     ports = {f.name: getattr(services, f.name) for f in fields(services) if f.name not in _CALLABLES}
-    return replace(services, **{name: Mortal(port, executioner) for name, port in ports.items()})
+    wrapped: dict[str, Any] = {name: Mortal(port, executioner) for name, port in ports.items()}
+    return replace(services, **wrapped)
