@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws import client
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.ids import GroupId, ProjectId
 from chalicelib.ports.storage import GroupKey
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 4, "mode": "standard"})
 _BATCH = 10  # what SQS takes in one request
 _LONGEST_DELAY_SECONDS = 900  # what SQS can hold a message back
 
@@ -74,7 +72,7 @@ class SqsQueue:
 
     def __init__(self, url: str, region: str | None = None) -> None:
         self._url = url
-        self._sqs: SQSClient = boto3.client("sqs", region_name=region, config=_CONFIG)
+        self._sqs: SQSClient = client("sqs", region)
 
     def converge_soon(self, keys: Sequence[GroupKey], request_id: str, delay_seconds: int = 0) -> None:
         """Ask for a round for each group, after at most 900 s of delay; Unavailable if SQS takes not all."""

@@ -6,18 +6,15 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws import client
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import ProjectId
 from chalicelib.ports.cloud import CredentialBroken
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
-
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 4, "mode": "standard"})
 
 
 class KmsVault:
@@ -30,7 +27,7 @@ class KmsVault:
 
     def __init__(self, key: str, region: str | None = None) -> None:
         self._key = key
-        self._kms: KMSClient = boto3.client("kms", region_name=region, config=_CONFIG)
+        self._kms: KMSClient = client("kms", region)
 
     def seal(self, project_id: ProjectId, id_: str, secret: str) -> str:
         """Return ``secret`` encrypted, as text.

@@ -9,10 +9,9 @@ import secrets
 import time
 from datetime import UTC, datetime
 
-import boto3
-
 from chalicelib import logs
 from chalicelib import settings as environment
+from chalicelib.aws import client
 from chalicelib.core.ids import time_sorted_id
 from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
@@ -83,5 +82,5 @@ def _password(found: Settings) -> str:
     user = found.service_user
     if user.password is not None:
         return user.password
-    client = boto3.client("secretsmanager", region_name=found.region)
-    return client.get_secret_value(SecretId=user.password_secret or "")["SecretString"]
+    answer = client("secretsmanager", found.region).get_secret_value(SecretId=user.password_secret)
+    return str(answer["SecretString"])

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,17 +67,17 @@ class LocalAws:
             settings |= {"PERSIST_STATE": "1", "STATE_DIR": str(self._state_dir)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
-            env=os.environ | settings,
+            env=_without_aws(os.environ) | settings,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for our parent, which then stops us
         )
         deadline = time.monotonic() + _READY_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"ministack does not come up on port {self.port}")
+        while not self._answers() and self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
+        if self._process.poll() is not None or not self._answers():  # what answers may be somebody else's
+            self.stop()
+            raise RuntimeError(f"ministack does not come up on port {self.port}")
 
     def stop(self) -> None:
         """Stop it, so that it saves its state; kill it if it does not end."""
@@ -105,6 +106,11 @@ class LocalAws:
                 return True
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _without_aws(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables but those for AWS's clients: they may lead to another ministack."""
+    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
 
 
 def _free_port() -> int:

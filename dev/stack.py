@@ -73,10 +73,14 @@ class Function:
             if not self._stopping.wait(0.2):
                 self.process = self._start()
 
-    def stop(self) -> None:
-        """Let it finish what it is at, then end it."""
+    def begin_to_stop(self) -> None:
+        """Tell it to finish what it is at, and not to begin anything else."""
         self._stopping.set()
         self.process.terminate()
+
+    def stop(self) -> None:
+        """Let it finish what it is at, then end it."""
+        self.begin_to_stop()
         try:
             self.process.wait(_STOP_WITHIN_SECONDS)
         except subprocess.TimeoutExpired:
@@ -106,18 +110,15 @@ class Stack:
         self._state = state
         self._workers = workers
         self._exits = ExitStack()
-        endpoint = f"http://{HOST}:{self.aws_port}"
+        self._aws = LocalAws(port=self.aws_port, state_dir=state / "aws")
         names = Names(_STAGE)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OS_", "AWS_"))},
             **service_user,
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            **self._aws.environment,
             "AWS_REGION": "us-east-1",
             "STAGE": _STAGE,
-            "QUEUE_URL": f"{endpoint}/{_ACCOUNT}/{names.queue}",
+            "QUEUE_URL": f"{self._aws.url}/{_ACCOUNT}/{names.queue}",
             "KMS_KEY": names.key,
             **(settings or {}),
         }
@@ -127,7 +128,7 @@ class Stack:
         require_free(self.aws_port, "the AWS stand-in")
         self._state.mkdir(parents=True, exist_ok=True)
         try:
-            self._exits.enter_context(LocalAws(port=self.aws_port, state_dir=self._state / "aws"))
+            self._exits.enter_context(self._aws)
             self._provision()
             self._run("api", "--port", str(self._port))
             for number in range(self._workers):
@@ -142,6 +143,8 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for function in self.functions.values():
+            function.begin_to_stop()
         self._exits.close()
 
     @property

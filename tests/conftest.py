@@ -11,6 +11,7 @@ from dev.aws import LocalAws
 DEAR_TO_START = {"end_to_end", "deploy"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share what is dear to start (the stack, the package) in one process."""
     for item in items:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 
 def free_ports(count: int) -> int:
-    """Return the first of ``count`` ports in a row that are free on loopback at this moment."""
-    for first in range(21000, 29000, 10):
+    """Return the first of ``count`` ports in a row that are free on loopback at this moment.
+
+    Each process looks elsewhere first, so that two that look at once do not find the same.
+    """
+    begin = 20000 + os.getpid() % 400 * 20
+    for first in range(begin, 32000, 20):
         if all(_free(first + offset) for offset in range(count)):
             return first
     raise RuntimeError("no free ports")

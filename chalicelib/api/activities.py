@@ -8,7 +8,6 @@ from chalicelib.api.context import Call
 from chalicelib.api.documents.common import page_links
 from chalicelib.api.documents.executions import ActivityList, activity_document
 from chalicelib.api.operation import Reply, operation
-from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import ActivityId, GroupId
 
 blueprint = Blueprint(__name__)
@@ -23,9 +22,7 @@ blueprint = Blueprint(__name__)
 )
 def list_activities(call: Call) -> Reply:
     """List the activities of one group (``group_id`` is needed), newest first; also of one that is gone."""
-    paging, group_id = call.paging(), call.id_in_query("group_id")
-    if group_id is None:
-        raise Invalid("request.query", "group_id is needed.")
+    paging, group_id = call.paging(), call.needed_id_in_query("group_id")
     marker = ActivityId(paging.marker) if paging.marker else None
     page = call.services.activities.of_group(call.caller.project_id, GroupId(group_id), paging.limit, marker)
     query: dict[str, str | int] = {"group_id": group_id, "limit": paging.limit}

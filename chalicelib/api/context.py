@@ -85,6 +85,13 @@ class Call:
             raise Invalid("request.query", f"{name} is not an id.")
         return value
 
+    def needed_id_in_query(self, name: str) -> str:
+        """Return an id that must be given as a query parameter; Invalid when it is not, or is no id."""
+        value = self.id_in_query(name)
+        if value is None:
+            raise Invalid("request.query", f"{name} is needed.")
+        return value
+
     def generation(self) -> int | None:
         """Return the generation that If-Match names, None for any.
 

@@ -13,7 +13,7 @@ from chalicelib.api.documents.policies import NewExecution
 from chalicelib.api.errors import error_item
 from chalicelib.api.operation import Reply, operation
 from chalicelib.core.decision import Event
-from chalicelib.core.errors import Conflict, Invalid
+from chalicelib.core.errors import Conflict
 from chalicelib.core.execution import Execution, Outcome
 from chalicelib.core.ids import ExecutionId, GroupId, PolicyId
 from chalicelib.flows.scale import Ask, scale
@@ -97,9 +97,7 @@ def list_policy_executions(call: Call, policy_id: str) -> Reply:
 )
 def list_executions(call: Call) -> Reply:
     """List the executions of one group (``group_id`` is needed), newest first."""
-    paging, group_id = call.paging(), call.id_in_query("group_id")
-    if group_id is None:
-        raise Invalid("request.query", "group_id is needed.")
+    paging, group_id = call.paging(), call.needed_id_in_query("group_id")
     marker = ExecutionId(paging.marker) if paging.marker else None
     page = call.services.executions.of_group(call.caller.project_id, GroupId(group_id), paging.limit, marker)
     return _list(call, page, "/v1/executions", {"group_id": group_id, "limit": paging.limit})

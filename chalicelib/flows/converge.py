@@ -152,6 +152,17 @@ def _conclude(
     conclusion = conclude(group, the_plan, setback, now=now, jitter=s.jitter(), cut_short=cut_short)
     _tell_news(s, group, conclusion.group, request_id)
     delay = conclusion.look_again_at - now
+    seen = conclusion.group.observed
+    _log.info(
+        "%s group %s at generation %d: %d of %d in service, %d steps, %s",
+        request_id,
+        group.id,
+        group.generation,
+        seen.in_service,
+        group.wanted_capacity(),
+        len(the_plan.steps) if the_plan else 0,
+        "settled" if seen.settled else f"looked at again in {delay.total_seconds():.0f} s",
+    )
     # The message usually comes first; the group is due a little later, for the sweep, should it get lost.
     due_at = conclusion.look_again_at if conclusion.group.settled else now + delay + _SPARE
     as_read = s.groups.conclude(lease, group, conclusion.group, due_at)

@@ -1,0 +1,211 @@
+"""``make bench``: what the service adds to the calls it cannot do without, measured on this machine.
+
+Everything runs on loopback: the stack of ``make run``, on a simulated cloud whose servers build in half a
+second. What is compared takes turns within one run, so a busy machine slows both alike; only the ratios mean
+something. It takes about a minute and leaves nothing behind. docs/benchmarks.md tells what each row means.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+
+from dev import bench_cold
+from dev.bench_floor import BareDecision, BareNova
+from dev.bench_meter import Meter
+from dev.bench_site import Group, Growth, Here, Site, functions_here
+from dev.simcloud import SimCloud
+from dev.simulated import service_user
+from dev.stack import PortTaken, Stack, require_free
+
+_WORKERS = 2
+_DECISIONS = 50
+_DELIVERIES = 12
+_GROWTHS = {1: 5, 10: 2, 50: 2}
+"""How often a group grows, by the number of servers that it grows by."""
+
+_BUILD_SECONDS = 0.5
+_SETTINGS = {"TICK_SECONDS": "3600", "LOG_LEVEL": "WARNING"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    figure: str
+    how: str
+
+    def __str__(self) -> str:
+        how = textwrap.wrap(self.how, 66)
+        first = f"{self.what:36}{self.figure:>8}  {how[0]}"
+        return "\n".join([first, *(" " * 46 + line for line in how[1:])])
+
+
+def rows(site: Site, here: Here, meter: Meter) -> Iterator[Row]:
+    """Measure everything, one after the other."""
+    group = site.group("decides", adjustment=1, max_size=200)
+    here.decide(group)  # the first one opens connections
+    with meter.watching() as decision:
+        here.decide(group)
+    floor = BareDecision(decision)
+    yield from _webhook_to_decision(here, group, floor)
+    yield from _webhook_to_servers(site, floor, here.deliveries(_DELIVERIES, receivers=_WORKERS))
+    yield Row("DynamoDB, a decision", f"{len(decision.of('dynamodb'))} req", str(decision))
+    yield _settled_round(site, here, meter)
+    yield _cold_start(site)
+
+
+def _webhook_to_decision(here: Here, group: Group, floor: BareDecision) -> Iterator[Row]:
+    """Time decisions in this process, and the same AWS calls made bare."""
+    ours: list[float] = []
+    bare: list[float] = []
+    for _ in range(_DECISIONS):
+        transaction = floor.prepare()
+        bare.append(_seconds(floor.run, transaction))
+        ours.append(_seconds(here.decide, group))
+    for name, of in (("median", median), ("p95", _p95)):
+        over = f"{of(ours) * 1000:.1f} ms over {of(bare) * 1000:.1f} ms"
+        how = (
+            f"{over}: POST through chalice.test.Client, over the same AWS calls made bare; {_DECISIONS} each"
+        )
+        yield Row(f"webhook -> decision, {name}", _ratio(of(ours), of(bare)), how)
+
+
+def _webhook_to_servers(site: Site, floor: BareDecision, deliveries: Sequence[float]) -> Iterator[Row]:
+    """Time webhooks through the running stack, until Nova has taken the request, and until all is ACTIVE."""
+    nova = BareNova(site.cloud.auth_url)
+    queue = median(deliveries)
+    for count, times in _GROWTHS.items():
+        grown = _grow_in_turn(site, floor, nova, count, times)
+        if count == 1:
+            yield from _accepted(grown, queue)
+        yield _active(count, grown, queue)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One growth, and in the same turn the same servers by bare calls: all of them, or Nova's alone."""
+
+    ours: Growth
+    bare: Growth
+    bare_nova: Growth
+
+
+def _grow_in_turn(site: Site, floor: BareDecision, nova: BareNova, count: int, times: int) -> Sequence[_Turn]:
+    """Let a group grow a number of times; a first time is left out: it gets the tokens that are kept."""
+    group = site.group(f"plus-{count}", adjustment=count, max_size=count * (times + 1))
+    turns = []
+    for _ in range(times + 1):
+        transaction = floor.prepare()
+        began = datetime.now(UTC)
+        floor.run(transaction)
+        bare = site.growth(nova.create(count), count, began)
+        began = datetime.now(UTC)
+        bare_nova = site.growth(nova.create(count), count, began)
+        turns.append(_Turn(site.grow(group, count), bare, bare_nova))
+        site.settle(group)
+    return turns[1:]
+
+
+def _accepted(turns: Sequence[_Turn], queue: float) -> Iterator[Row]:
+    ours, bare = median(t.ours.accepted for t in turns), median(t.bare.accepted for t in turns)
+    over = f"{ours * 1000:.0f} ms over {bare * 1000:.0f} ms"
+    how = (
+        f"{over}: POST to the running stack, until Nova's created_at, over the bare calls and one bare create"
+    )
+    yield Row("webhook -> accepted by Nova", _ratio(ours, bare), f"{how}; median of {len(turns)}")
+    how = f"the same over {(bare + queue) * 1000:.0f} ms: {queue * 1000:.0f} ms of them a message's way alone"
+    yield Row("  with the queue in the floor", _ratio(ours, bare + queue), how)
+
+
+def _active(count: int, turns: Sequence[_Turn], queue: float) -> Row:
+    ours, bare = median(t.ours.active for t in turns), median(t.bare_nova.active for t in turns)
+    with_queue = _ratio(ours, bare + queue)
+    how = (
+        f"{ours:.2f} s over {bare:.2f} s: webhook to the running stack, over one bare create; "
+        f"median of {len(turns)} ({with_queue} with the queue in the floor)"
+    )
+    return Row(f"+{count}, until all ACTIVE", _ratio(ours, bare), how)
+
+
+def _settled_round(site: Site, here: Here, meter: Meter) -> Row:
+    """Count what it takes to look again at a group where nothing is to be done."""
+    group = site.group("settled", adjustment=1, max_size=10, desired=10)
+    here.round(group)  # gets the tokens, which are kept
+    asked = len(site.cloud.requests)
+    with meter.watching() as seen:
+        here.round(group)
+    asked = len(site.cloud.requests) - asked
+    how = f"{seen}; a group of 10, and {asked} request to the cloud"
+    return Row("DynamoDB, a settled round", f"{len(seen.of('dynamodb'))} req", how)
+
+
+def _cold_start(site: Site) -> Row:
+    cpu = bench_cold.medians(site.stack.environment)
+    how = (
+        f"{cpu['service']:.0f} ms over {cpu['bare']:.0f} ms of CPU: import, build, a GET that reads DynamoDB "
+        "once, over a bare Chalice app with botocore; fresh processes, median of 5"
+    )
+    return Row("cold start", _ratio(cpu["service"], cpu["bare"]), how)
+
+
+def _seconds(call: Callable[..., object], *arguments: object) -> float:
+    began = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - began
+
+
+def _p95(values: Sequence[float]) -> float:
+    return quantiles(values, n=20)[-1]
+
+
+def _ratio(ours: float, floor: float) -> str:
+    return f"{ours / floor:.2f} x"
+
+
+def _free_ports() -> int:
+    """Return the first of two ports in a row that are free."""
+    for port in range(21000, 29000, 10):
+        try:
+            require_free(port, "the API")
+            require_free(port + 1, "the AWS stand-in")
+        except PortTaken:
+            continue
+        return port
+    raise PortTaken("No two ports in a row are free.")
+
+
+def main() -> int:
+    """Print the table; return the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is stopped
+    began = time.monotonic()
+    meter = Meter()
+    with (
+        tempfile.TemporaryDirectory(prefix="thermostat-bench-") as state,
+        SimCloud(build_seconds=_BUILD_SECONDS) as cloud,
+        Stack(
+            port=_free_ports(),
+            state=Path(state),
+            service_user=service_user(cloud.auth_url),
+            workers=_WORKERS,
+            settings=_SETTINGS,
+        ) as stack,
+        functions_here(stack) as here,
+    ):
+        for row in rows(Site(stack, cloud), here, meter):
+            print(row, flush=True)
+    print(f"{time.monotonic() - began:.0f} s in all; times are this machine's, compare only the ratios")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
