@@ -10,11 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.core.capacity import Direction, direction_of, raw_capacity
+from chalicelib.core.capacity import Adjustment, Direction, direction_of, raw_capacity
 from chalicelib.core.cooldown import Stamp, holding, stamped, stamps_of_change
 from chalicelib.core.execution import Explanation, Outcome, Rule, Step, Verdict
 from chalicelib.core.group import Group, TroubleKind
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A size that a policy computed from metrics, and how."""
+
+    capacity: int
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +33,15 @@ class Event:
         firing: False for a notification that all is well again; such a one never scales.
         direction: what the sender's webhook may set in motion.
         said: how the sender called its state, for the explanation.
+        breach: how far the metric is beyond the alarm's threshold, signed; None where nobody measured it.
+        proposal: the size that was computed before, for policies that compute one from metrics.
     """
 
     firing: bool = True
     direction: DirectionLimit = DirectionLimit.ANY
     said: str | None = None
+    breach: float | None = None
+    proposal: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +146,8 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
 
 def _target(inquiry: _Inquiry, policy: Policy) -> int:
     """Compute what the policy asks for and clamp it, noting both."""
-    group, adjustment = inquiry.group, policy.adjustment
+    group, adjustment = inquiry.group, policy.rule
+    assert isinstance(adjustment, Adjustment)
     raw = raw_capacity(adjustment, group.desired_capacity)
     inquiry.passed(Rule.ADJUSTMENT, f"{adjustment} on {group.desired_capacity} asks for {raw}.")
     target = group.bounds.clamp(raw)

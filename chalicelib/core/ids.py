@@ -14,6 +14,8 @@ MemberId = NewType("MemberId", str)
 ServerId = NewType("ServerId", str)
 PolicyId = NewType("PolicyId", str)
 WebhookId = NewType("WebhookId", str)
+AlarmId = NewType("AlarmId", str)
+ScheduleId = NewType("ScheduleId", str)
 ExecutionId = NewType("ExecutionId", str)
 ActivityId = NewType("ActivityId", str)
 

@@ -7,7 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.core.capacity import Adjustment, Direction
+from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
+from chalicelib.core.steps import StepScaling
+from chalicelib.core.tracking import TargetTracking
+
+ScalingRule = Adjustment | StepScaling | TargetTracking | Predictive
+"""How a policy comes to a size."""
 
 
 class PolicyMode(StrEnum):
@@ -26,7 +32,7 @@ class Policy:
     id: PolicyId
     group_id: GroupId
     name: str
-    adjustment: Adjustment
+    rule: ScalingRule
     cooldown_seconds: int
     mode: PolicyMode
     created_at: datetime

@@ -8,14 +8,17 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAt
 
 from chalicelib.core.capacity import Adjustment
 from chalicelib.core.errors import Invalid
+from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId, ProjectId
 from chalicelib.core.policy import Policy, PolicyMode
 from chalicelib.core.quota import Quota
+from chalicelib.core.steps import StepScaling
+from chalicelib.core.tracking import TargetTracking
 from chalicelib.ports.storage import Page
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.database import Database
 from chalicelib.tables.group_rows import GroupRow
-from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute, joined
+from chalicelib.tables.rows import OneOfAttribute, Row, RowIndex, WordAttribute, joined
 from chalicelib.tables.table import Table, create, taken
 from chalicelib.tables.usage import UsageCounter
 
@@ -37,7 +40,9 @@ class PolicyRow(Row):
     group_key = UnicodeAttribute()
     group_id = UnicodeAttribute()
     name = UnicodeAttribute()
-    adjustment = DocumentAttribute(Adjustment)
+    rule = OneOfAttribute(
+        {"adjustment": Adjustment, "steps": StepScaling, "tracking": TargetTracking, "predictive": Predictive}
+    )
     cooldown_seconds = NumberAttribute()
     mode = WordAttribute(PolicyMode)
     created_at = UTCDateTimeAttribute()

@@ -6,7 +6,7 @@ is a plain attribute; documents are one JSON string each, which round-trips exac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from enum import StrEnum
 from fractions import Fraction
@@ -43,6 +43,32 @@ class DocumentAttribute(Attribute[T]):
     def deserialize(self, value: str) -> T:
         """Return the value that ``serialize`` was given."""
         return self._decoder.decode(value)
+
+
+class OneOfAttribute(Attribute[Any]):
+    """A frozen value of one of several types, as one JSON string that says which.
+
+    Args:
+        types: by the word that stands for each in the row; a word never changes its meaning.
+    """
+
+    attr_type = STRING
+
+    def __init__(self, types: Mapping[str, type[Any]]) -> None:
+        super().__init__()
+        self._words = {type_: word for word, type_ in types.items()}
+        self._decoders = {
+            word: msgspec.json.Decoder(type_, dec_hook=_decode) for word, type_ in types.items()
+        }
+
+    def serialize(self, value: Any) -> str:
+        """Return the value as JSON, beside the word of its type."""
+        return msgspec.json.encode([self._words[type(value)], value], enc_hook=_encode).decode()
+
+    def deserialize(self, value: str) -> Any:
+        """Return the value that ``serialize`` was given."""
+        word, raw = msgspec.json.decode(value, type=tuple[str, msgspec.Raw])
+        return self._decoders[word].decode(raw)
 
 
 class WordAttribute(Attribute[E]):

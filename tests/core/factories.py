@@ -25,7 +25,7 @@ from chalicelib.core.ids import (
 from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate
 from chalicelib.core.member import Member, MemberState, Patience, Server
 from chalicelib.core.plan import Plan, Target
-from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, TokenHash, Webhook
+from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -155,14 +155,14 @@ def a_stamp(direction: Direction = Direction.OUT, **changes: Any) -> Stamp:
     return replace(stamp, **changes)
 
 
-def a_policy(adjustment: Adjustment | None = None, **changes: Any) -> Policy:
+def a_policy(rule: ScalingRule | None = None, **changes: Any) -> Policy:
     """Return an active policy that adds one member, with a cooldown of 60 s."""
     policy = Policy(
         project_id=PROJECT,
         id=POLICY,
         group_id=GROUP,
         name="out",
-        adjustment=adjustment or by(1),
+        rule=rule or by(1),
         cooldown_seconds=60,
         mode=PolicyMode.ACTIVE,
         created_at=LONG_AGO,

@@ -60,7 +60,7 @@ class Service(RuleBasedStateMachine):
             availability_zones=zones,
         )
         for id_, by in ((OUT, 3), (IN, -2)):
-            policy = factories.a_policy(id=id_, adjustment=factories.by(by), cooldown_seconds=0)
+            policy = factories.a_policy(id=id_, rule=factories.by(by), cooldown_seconds=0)
             self.world.services.policies.create(policy, self.world.limits.quota)
 
     # What people and alarms do.

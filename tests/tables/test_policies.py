@@ -12,7 +12,7 @@ from tests.tables.storage import QUOTA, Storage
 
 def test_a_policy_comes_back_exactly(storage: Storage) -> None:
     storage.a_stored_group()
-    policy = storage.a_stored_policy(adjustment=by_percent("-100/3", min_step=2), fingerprint="f")
+    policy = storage.a_stored_policy(rule=by_percent("-100/3", min_step=2), fingerprint="f")
     assert storage.policies.get(storage.project, policy.id) == policy
 
 

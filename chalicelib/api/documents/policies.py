@@ -67,7 +67,7 @@ class NewPolicy(Input, kw_only=True):
             id=PolicyId(id_),
             group_id=GroupId(self.group_id),
             name=self.name,
-            adjustment=_adjustment(self.type, self.adjustment, self.min_adjustment_step),
+            rule=_adjustment(self.type, self.adjustment, self.min_adjustment_step),
             cooldown_seconds=self.cooldown,
             mode=PolicyMode(self.mode),
             created_at=now,
@@ -94,7 +94,7 @@ class PolicyPatch(Input, kw_only=True):
         return replace(
             policy,
             name=wanted.name,
-            adjustment=_adjustment(wanted.type, wanted.adjustment, wanted.min_adjustment_step),
+            rule=_adjustment(wanted.type, wanted.adjustment, wanted.min_adjustment_step),
             cooldown_seconds=wanted.cooldown,
             mode=PolicyMode(wanted.mode),
             updated_at=now,
@@ -128,15 +128,17 @@ class PolicyList(msgspec.Struct, kw_only=True):
 
 def policy_document(policy: Policy, base: str) -> PolicyDocument:
     """Return the policy as it is shown."""
-    amount = policy.adjustment.amount
+    adjustment = policy.rule
+    assert isinstance(adjustment, Adjustment)
+    amount = adjustment.amount
     return PolicyDocument(
         id=policy.id,
         project_id=policy.project_id,
         group_id=policy.group_id,
         name=policy.name,
-        type=policy.adjustment.type.value,
+        type=adjustment.type.value,
         adjustment=int(amount) if amount.denominator == 1 else float(amount),
-        min_adjustment_step=policy.adjustment.min_step,
+        min_adjustment_step=adjustment.min_step,
         cooldown=policy.cooldown_seconds,
         mode=policy.mode.value,
         generation=policy.generation,

@@ -1,0 +1,141 @@
+"""Alarms: a rule over a metric, the state it is in, and what each state sets in motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
+
+
+class AlarmState(StrEnum):
+    """What an alarm says of its metric."""
+
+    OK = "ok"
+    ALARM = "alarm"
+    INSUFFICIENT_DATA = "insufficient_data"
+
+
+class Backend(StrEnum):
+    """Who evaluates the alarm."""
+
+    BUILTIN = "builtin"
+    AODH = "aodh"
+
+
+class Severity(StrEnum):
+    """How bad it is; carried along, for people."""
+
+    LOW = "low"
+    MODERATE = "moderate"
+    CRITICAL = "critical"
+
+
+class Comparison(StrEnum):
+    """How a value is held against the threshold; true is a breach."""
+
+    GT = "gt"
+    GE = "ge"
+    LT = "lt"
+    LE = "le"
+
+
+class MissingData(StrEnum):
+    """What a period without samples counts as."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "not_breaching"
+
+
+class LowSamples(StrEnum):
+    """What becomes of a percentile of too few samples to mean anything."""
+
+    EVALUATE = "evaluate"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdRule:
+    """M of the last N periods beyond a threshold.
+
+    Attributes:
+        statistic: a name that ``core.series.Statistic`` takes.
+        period_seconds: 10, 30, or a multiple of 60 up to a day.
+        evaluation_periods: N.
+        datapoints_to_alarm: M, from 1 to N.
+        threshold: in the unit of the metric.
+    """
+
+    metric: str
+    comparison: Comparison
+    threshold: float
+    dimensions: tuple[tuple[str, str], ...] = ()
+    statistic: str = "average"
+    period_seconds: int = 60
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int = 1
+    treat_missing_data: MissingData = MissingData.MISSING
+    low_samples: LowSamples = LowSamples.EVALUATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeRule:
+    """And, or, not of other alarms of the same group.
+
+    Attributes:
+        expression: ``{"alarm": "<id>"}``, ``{"not": …}``, ``{"and": […]}``, ``{"or": […]}`` as JSON text.
+    """
+
+    expression: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeConstraint:
+    """A window outside of which the alarm is not evaluated, as Aodh's.
+
+    Attributes:
+        start: cron, five fields, in ``timezone``.
+        timezone: an IANA name.
+    """
+
+    name: str
+    start: str
+    duration_seconds: int
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One alarm of one group.
+
+    Attributes:
+        alarm_actions, ok_actions, insufficient_data_actions: the policies that a state sets in motion.
+        state_changed_at: when it last went from one state to another.
+        silent_since: since when its metric has had no samples at all, None while it has.
+        external_id: what the backend calls it, where we are not the backend.
+    """
+
+    project_id: ProjectId
+    id: AlarmId
+    group_id: GroupId
+    name: str
+    backend: Backend
+    rule: ThresholdRule | CompositeRule
+    enabled: bool
+    severity: Severity
+    alarm_actions: tuple[PolicyId, ...]
+    ok_actions: tuple[PolicyId, ...]
+    insufficient_data_actions: tuple[PolicyId, ...]
+    time_constraints: tuple[TimeConstraint, ...]
+    state: AlarmState
+    state_reason: str
+    state_changed_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    silent_since: datetime | None = None
+    external_id: str | None = None
+    generation: int = 1
+    fingerprint: str | None = None
