@@ -8,8 +8,12 @@ from chalice.app import Blueprint
 
 from chalicelib.api.context import Call, known_id
 from chalicelib.api.documents.common import page_links
-from chalicelib.api.documents.executions import ExecutionDocument, ExecutionList, execution_document
-from chalicelib.api.documents.policies import NewExecution
+from chalicelib.api.documents.executions import (
+    ExecutionDocument,
+    ExecutionList,
+    NewExecution,
+    execution_document,
+)
 from chalicelib.api.errors import error_item
 from chalicelib.api.operation import Reply, operation
 from chalicelib.core.decision import Event

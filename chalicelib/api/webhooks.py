@@ -8,7 +8,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.context import Call, known_id
 from chalicelib.api.documents.common import fingerprint, page_links
-from chalicelib.api.documents.policies import (
+from chalicelib.api.documents.webhooks import (
     NewRotation,
     NewWebhook,
     WebhookDocument,

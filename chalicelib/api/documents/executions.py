@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from chalicelib.api.documents.common import Link, Time, self_link, utc, utc_or_none
+from chalicelib.api.documents.common import Input, Link, Time, self_link, utc, utc_or_none
 from chalicelib.api.errors import ErrorItem
 from chalicelib.core.activity import Activity
 from chalicelib.core.execution import Execution
@@ -25,6 +25,12 @@ OutcomeCode = Literal[
     "direction_refused",
     "group_deleting",
 ]
+
+
+class NewExecution(Input, kw_only=True):
+    """A request to scale now. The same event_id scales once."""
+
+    event_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
 
 class StepDocument(msgspec.Struct, kw_only=True):
