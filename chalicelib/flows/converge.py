@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
-from chalicelib.core.member import Member, MemberState, Patience, Scene, compare
+from chalicelib.core.member import Patience, Scene, compare
 from chalicelib.core.plan import Plan, Target, plan
 from chalicelib.core.round import Setback, conclude
 from chalicelib.flows.bury import bury
@@ -75,7 +75,8 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
     """Return what is seen of the group now.
 
     A server that is missing from the list is asked for by its id before it is believed to be gone: a
-    list leaves out what a part of the cloud that is down holds, and what it has only just been asked for.
+    list leaves out what a part of the cloud that is down holds, and what it has only just been asked for. So
+    is one that is to go: whether Nova was told so, or we died before that, is not known.
 
     Raises:
         CloudUnavailable: so many are missing that there is no time to ask for each.
@@ -85,19 +86,13 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
     listed = {server.id for server in servers}
     end = s.now() + timedelta(seconds=s.limits.round_seconds)
     for member in members:
-        if member.server_id is None or member.server_id in listed or _is_gone_for_sure(s, member):
+        if member.server_id is None or member.server_id in listed:
             continue
         if s.now() > end:
             raise CloudUnavailable("The cloud lists too few of the group's servers.", certainly_not_done=True)
         found = cloud.server(member.server_id)
         servers += [found] if found is not None else []
     return compare(members, servers)
-
-
-def _is_gone_for_sure(s: Services, member: Member) -> bool:
-    """Return whether an unlisted server need not be asked for: it was told to go, and is no longer new."""
-    age = s.now() - member.requested_at
-    return member.state is MemberState.DELETING and age >= timedelta(seconds=s.limits.adoption_seconds)
 
 
 def _target(s: Services, group: Group) -> Target:
