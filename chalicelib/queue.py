@@ -37,7 +37,15 @@ class SweepWork:
     shard: int
 
 
-Work = ConvergeWork | SweepWork
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchWork:
+    """Judge the alarms and metric policies of one shard, of the groups behind ``after``."""
+
+    shard: int
+    after: str | None
+
+
+Work = ConvergeWork | SweepWork | WatchWork
 
 
 def parse(body: str) -> Work:
@@ -58,6 +66,10 @@ def parse(body: str) -> Work:
                 return ConvergeWork(key=key, request_id=request_id)
             case {"kind": "sweep", "shard": int(shard)} if not isinstance(shard, bool) and shard >= 0:
                 return SweepWork(shard=shard)
+            case {"kind": "watch", "shard": int(shard), "after": str() | None as after} if (
+                not isinstance(shard, bool) and shard >= 0
+            ):
+                return WatchWork(shard=shard, after=after)
     except (json.JSONDecodeError, RecursionError):
         pass
     raise Invalid("queue.message", "The message is no work that we know.")
@@ -90,6 +102,10 @@ class SqsQueue:
     def sweep_soon(self, shards: Sequence[int]) -> None:
         """Ask for each shard to be swept; Unavailable if SQS takes not all."""
         self._send(({"kind": "sweep", "shard": shard} for shard in shards), 0)
+
+    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
+        """Ask for each shard to be judged, of the groups behind ``after``; Unavailable if SQS does not."""
+        self._send(({"kind": "watch", "shard": shard, "after": after} for shard in shards), 0)
 
     def _send(self, bodies: Iterable[Mapping[str, Any]], delay_seconds: int) -> None:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [

@@ -140,6 +140,7 @@ def _limits(reader: _Reader) -> Limits:
         round_seconds=reader.number("ROUND_SECONDS", 25),
         lease_seconds=reader.number("LEASE_SECONDS", 75),
         adoption_seconds=reader.number("ADOPTION_SECONDS", 60),
+        tick_seconds=reader.number("TICK_SECONDS", 60),
     )
     if limits.steps_max > MEMBERS_MAX_IN_ONE_WRITE:
         reader.problems.append(f"STEPS_MAX must be at most {MEMBERS_MAX_IN_ONE_WRITE}")

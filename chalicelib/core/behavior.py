@@ -19,6 +19,7 @@ from fractions import Fraction
 
 from chalicelib.core.capacity import Direction
 from chalicelib.core.execution import Rule, Step, Verdict
+from chalicelib.core.group import Change
 from chalicelib.core.tracking import Behavior, Observation, RateLimit, RateType, Select, TargetTracking
 from chalicelib.core.tracking import recommended as recommendation_for
 
@@ -35,14 +36,6 @@ class Advice:
 
     at: datetime
     capacity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """By how many members a group was changed, and when; fewer members are a negative number."""
-
-    at: datetime
-    by: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

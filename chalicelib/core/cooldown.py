@@ -5,6 +5,9 @@ from acceptance until its cooldown has passed, and while its change is still und
 completes, the cooldown starts anew. So a slow first scale-out is not repeated (Heat bug 1375156), and
 the wait that was promised does not move when somebody edits a policy (it is stored as a time).
 
+A policy of steps leaves a stamp that says how many members it added: until their warm-up has passed they
+count as there for the next scale-out, instead of holding it (``warming``).
+
 A scale-out waits for scale-outs only; a scale-in waits for both: shrinking right after growing is how
 groups flap, and growing must never be late.
 """
@@ -29,6 +32,7 @@ class Stamp:
         seconds: the cooldown as it was when the change was accepted.
         until: when the hold ends, were the change complete.
         under_way_until: while the change runs, the latest time it is waited for; None once it completed.
+        added: members that are counted while they warm up, instead of holding the next scale-out.
     """
 
     policy_id: PolicyId | None
@@ -36,6 +40,7 @@ class Stamp:
     seconds: int
     until: datetime
     under_way_until: datetime | None
+    added: int = 0
 
     def ends_at(self) -> datetime:
         """Return when the hold ends at the latest, as far as is known now."""
@@ -54,8 +59,13 @@ def stamps_of_change(
     policy_seconds: int,
     build_timeout_seconds: int,
     now: datetime,
+    warming: int = 0,
 ) -> tuple[Stamp, ...]:
-    """Return the stamps that a change accepted at ``now`` leaves; a cooldown of zero leaves none."""
+    """Return the stamps that a change accepted at ``now`` leaves; a cooldown of zero leaves none.
+
+    Args:
+        warming: what the policy's own stamp counts as added; zero makes it one that holds.
+    """
     under_way_until = now + timedelta(seconds=build_timeout_seconds)
     return tuple(
         Stamp(
@@ -64,6 +74,7 @@ def stamps_of_change(
             seconds=seconds,
             until=now + timedelta(seconds=seconds),
             under_way_until=under_way_until,
+            added=warming if owner is not None else 0,
         )
         for owner, seconds in ((None, group_seconds), (policy_id, policy_seconds))
         if seconds > 0
@@ -82,9 +93,15 @@ def holding(
         for stamp in stamps
         if stamp.policy_id in (None, policy_id)
         and (stamp.direction is Direction.OUT or direction is Direction.IN)
+        and not (stamp.added and direction is Direction.OUT)
         and now < stamp.ends_at()
     ]
     return max(holds, key=lambda stamp: stamp.retry_at(now), default=None)
+
+
+def warming(stamps: Iterable[Stamp], policy_id: PolicyId, now: datetime) -> int:
+    """Return how many members that the policy added are still to be counted as on their way."""
+    return sum(s.added for s in stamps if s.policy_id == policy_id and now < s.ends_at())
 
 
 def stamped(stamps: Iterable[Stamp], new: Iterable[Stamp], now: datetime) -> tuple[Stamp, ...]:

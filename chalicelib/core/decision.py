@@ -1,8 +1,9 @@
 """Decide a request to scale, and say why.
 
 The order of the rules is part of the product (a duplicate is found before, by the execution's id):
-not an alarm -> deleting -> disabled -> frozen -> credential broken -> shadow -> compute -> clamp ->
-no change (starts no cooldown) -> the webhook's direction -> cooldown -> executed.
+not an alarm -> deleting -> disabled -> frozen -> credential broken -> compute (or no data) -> clamp ->
+shadow -> no change (starts no cooldown) -> the sender's direction -> would flap -> outvoted -> cooldown ->
+executed.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.core.capacity import Adjustment, Direction, direction_of, raw_capacity
-from chalicelib.core.cooldown import Stamp, holding, stamped, stamps_of_change
+from chalicelib.core.asked import Proposal, asked_of, held_by, stamps_left
+from chalicelib.core.capacity import Direction, direction_of
+from chalicelib.core.cooldown import Stamp, stamped
 from chalicelib.core.execution import Explanation, Outcome, Rule, Step, Verdict
-from chalicelib.core.group import Group, TroubleKind
+from chalicelib.core.flapping import OutCondition, safe_scale_in
+from chalicelib.core.group import Change, Group, TroubleKind, remembered
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """A size that a policy computed from metrics, and how."""
+class Guard:
+    """What each member's part of the load is now, and what would make the group grow again.
 
-    capacity: int
-    steps: tuple[Step, ...]
+    Attributes:
+        value: the mean over the members, of a load that does not depend on their number.
+    """
+
+    value: float
+    conditions: tuple[OutCondition, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,9 @@ class Event:
         said: how the sender called its state, for the explanation.
         breach: how far the metric is beyond the alarm's threshold, signed; None where nobody measured it.
         proposal: the size that was computed before, for policies that compute one from metrics.
+        guard: what a scale-in must not set off; None where that cannot be said.
+        at_least: what other policies of the group want to remain at least, with the words for it.
+        tick: the tick whose judging this is part of: one change of a group comes of it at most.
     """
 
     firing: bool = True
@@ -42,6 +52,9 @@ class Event:
     said: str | None = None
     breach: float | None = None
     proposal: Proposal | None = None
+    guard: Guard | None = None
+    at_least: Proposal | None = None
+    tick: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +63,14 @@ class Decision:
 
     Attributes:
         group: the group as it is to be written; the very group that was read when nothing changes.
+        wanted: the size that was asked for, within the bounds; None where it was not even computed.
     """
 
     outcome: Outcome
     group: Group
     explanation: Explanation
     retry_at: datetime | None = None
+    wanted: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +79,7 @@ class _Inquiry:
 
     group: Group
     steps: list[Step]
+    wanted: int | None = None
 
     def passed(self, rule: Rule, detail: str, verdict: Verdict = Verdict.PASS) -> None:
         self.steps.append(Step(rule=rule, verdict=verdict, detail=detail))
@@ -76,8 +92,15 @@ class _Inquiry:
             outcome=outcome,
             group=self.group,
             retry_at=until,
+            wanted=self.wanted,
             explanation=Explanation(summary=detail, steps=tuple(self.steps)),
         )
+
+    def lacks(self, asked: Proposal) -> Decision:
+        """Return the refusal of a policy that cannot say a size: unknown never scales."""
+        *before, last = asked.steps
+        self.steps += before
+        return self.ends(Outcome.NO_DATA, last.rule, Verdict.REFUSE, last.detail, last.until)
 
 
 def decide(policy: Policy, group: Group, event: Event, now: datetime) -> Decision:
@@ -118,25 +141,21 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
     """Compute the target, and hold or grant it."""
     group = inquiry.group
     before = group.desired_capacity
-    after = _target(inquiry, policy)
+    asked = asked_of(policy, group, event.breach, event.proposal, now)
+    if asked.capacity is None:
+        return inquiry.lacks(asked)
+    inquiry.steps += asked.steps
+    after = inquiry.wanted = _unflapping(inquiry, event, _clamped(inquiry, asked.capacity, event.at_least))
     direction = direction_of(before, after)
     if policy.mode is PolicyMode.SHADOW:
         return _shadow(inquiry, policy, event, direction, after, now)
     if direction is None:
-        detail = f"The group already wants {before}: nothing changes, no cooldown starts."
-        return inquiry.ends(Outcome.NO_CHANGE, Rule.CHANGE, Verdict.REFUSE, detail)
+        return _unchanged(inquiry)
     inquiry.passed(Rule.CHANGE, f"{before} becomes {after}.")
-    if not event.direction.allows(direction):
-        detail = f"This webhook may only scale {event.direction}, and the policy would scale {direction}."
-        return inquiry.ends(Outcome.DIRECTION_REFUSED, Rule.DIRECTION, Verdict.REFUSE, detail)
-    hold = holding(group.cooldowns, policy.id, direction, now)
-    if hold is not None:
-        detail = f"The change is held: {_why_held(hold, now)}."
-        return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, detail, hold.retry_at(now))
-    inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
-    return Decision(
+    return _may_it_change(inquiry, policy, event, direction, now) or Decision(
         outcome=Outcome.EXECUTED,
-        group=_changed(group, policy, direction, after, now),
+        group=_changed(group, policy, direction, after, event.tick, now),
+        wanted=after,
         explanation=Explanation(
             summary=f"Policy {policy.name!r} scales {direction} from {before} to {after}.",
             steps=tuple(inquiry.steps),
@@ -144,12 +163,42 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
     )
 
 
-def _target(inquiry: _Inquiry, policy: Policy) -> int:
-    """Compute what the policy asks for and clamp it, noting both."""
-    group, adjustment = inquiry.group, policy.rule
-    assert isinstance(adjustment, Adjustment)
-    raw = raw_capacity(adjustment, group.desired_capacity)
-    inquiry.passed(Rule.ADJUSTMENT, f"{adjustment} on {group.desired_capacity} asks for {raw}.")
+def _unchanged(inquiry: _Inquiry) -> Decision:
+    """Say why the size stays: nothing else was asked for, or it would not last."""
+    last = inquiry.steps[-1]
+    if last.rule is Rule.FLAPPING:
+        inquiry.steps.pop()
+        return inquiry.ends(Outcome.WOULD_FLAP, last.rule, last.verdict, last.detail)
+    size = inquiry.group.desired_capacity
+    detail = f"The group already wants {size}: nothing changes, no cooldown starts."
+    return inquiry.ends(Outcome.NO_CHANGE, Rule.CHANGE, Verdict.REFUSE, detail)
+
+
+def _may_it_change(
+    inquiry: _Inquiry, policy: Policy, event: Event, direction: Direction, now: datetime
+) -> Decision | None:
+    """Return the refusal or the hold of a change that was computed, or None."""
+    group = inquiry.group
+    if not event.direction.allows(direction):
+        detail = f"This sender may only scale {event.direction}, and the policy would scale {direction}."
+        return inquiry.ends(Outcome.DIRECTION_REFUSED, Rule.DIRECTION, Verdict.REFUSE, detail)
+    if event.tick is not None and group.judged_at is not None and event.tick <= group.judged_at:
+        detail = f"This tick changed the group's size already, to {group.desired_capacity}."
+        return inquiry.ends(Outcome.OUTVOTED, Rule.RECONCILE, Verdict.REFUSE, detail)
+    hold = held_by(policy, group, direction, now)
+    if hold is not None:
+        detail = f"The change is held: {_why_held(hold, now)}."
+        return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, detail, hold.retry_at(now))
+    inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
+    return None
+
+
+def _clamped(inquiry: _Inquiry, asked: int, at_least: Proposal | None) -> int:
+    """Return the size within what others leave and the group's bounds, noting what had to be clamped."""
+    group, raw = inquiry.group, asked
+    if at_least is not None and at_least.capacity is not None and asked < at_least.capacity:
+        inquiry.steps += at_least.steps
+        raw = at_least.capacity
     target = group.bounds.clamp(raw)
     bounds = f"min_size {group.bounds.min_size} and max_size {group.bounds.max_size}"
     if target == raw:
@@ -159,12 +208,22 @@ def _target(inquiry: _Inquiry, policy: Policy) -> int:
     return target
 
 
+def _unflapping(inquiry: _Inquiry, event: Event, after: int) -> int:
+    """Return the smallest size from ``after`` on that would not at once ask to grow again."""
+    before = inquiry.group.desired_capacity
+    if event.guard is None or after >= before:
+        return after
+    safe, words = safe_scale_in(event.guard.value, before, after, event.guard.conditions)
+    inquiry.steps.append(words)
+    return safe
+
+
 def _shadow(
     inquiry: _Inquiry, policy: Policy, event: Event, direction: Direction | None, after: int, now: datetime
 ) -> Decision:
     """Say what the policy would have done."""
     before = inquiry.group.desired_capacity
-    hold = holding(inquiry.group.cooldowns, policy.id, direction, now) if direction else None
+    hold = held_by(policy, inquiry.group, direction, now) if direction else None
     if direction is None:
         would = f"it would leave the group at {before}"
     elif not event.direction.allows(direction):
@@ -177,18 +236,19 @@ def _shadow(
     return inquiry.ends(Outcome.SHADOW, Rule.MODE, Verdict.REFUSE, detail)
 
 
-def _changed(group: Group, policy: Policy, direction: Direction, after: int, now: datetime) -> Group:
+def _changed(
+    group: Group, policy: Policy, direction: Direction, after: int, tick: datetime | None, now: datetime
+) -> Group:
     """Return the group as it is to be written: the new size, and the stamps of the change."""
-    new = stamps_of_change(
-        policy_id=policy.id,
-        direction=direction,
-        group_seconds=group.cooldown_seconds,
-        policy_seconds=policy.cooldown_seconds,
-        build_timeout_seconds=group.build_timeout_seconds,
-        now=now,
-    )
+    new = stamps_left(policy, group, direction, after, now)
+    change = Change(at=now, by=after - group.desired_capacity)
     return replace(
-        group, desired_capacity=after, cooldowns=stamped(group.cooldowns, new, now), updated_at=now
+        group,
+        desired_capacity=after,
+        cooldowns=stamped(group.cooldowns, new, now),
+        judged_at=tick or group.judged_at,
+        changes=remembered((*group.changes, change), now),
+        updated_at=now,
     )
 
 

@@ -23,6 +23,9 @@ class Outcome(StrEnum):
     NOT_ALARM = "not_alarm"
     DIRECTION_REFUSED = "direction_refused"
     GROUP_DELETING = "group_deleting"
+    NO_DATA = "no_data"
+    OUTVOTED = "outvoted"
+    WOULD_FLAP = "would_flap"
 
 
 class Rule(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.core.capacity import Bounds
@@ -70,6 +70,14 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Members that a policy added (removed, where it is negative) at a time."""
+
+    at: datetime
+    by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What the last round of convergence saw; written under its lease.
 
@@ -96,6 +104,8 @@ class Group:
         cooldown_seconds: the group's own cooldown, which holds beside the policy's.
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
         build_timeout_seconds: how long a server may build before it is replaced.
+        judged_at: the tick whose judging of alarms and metrics changed the size last: one change a tick.
+        changes: what policies lately added and removed, oldest first; what limits of pace look at.
         generation: goes up by one with every change of what is wanted.
     """
 
@@ -116,6 +126,8 @@ class Group:
     deleting: bool = False
     freeze: Freeze | None = None
     cooldowns: tuple[Stamp, ...] = ()
+    judged_at: datetime | None = None
+    changes: tuple[Change, ...] = ()
     observed: Observed = field(default_factory=Observed)
     fingerprint: str | None = None
 
@@ -155,6 +167,15 @@ class Group:
         if trouble and trouble.kind is not TroubleKind.CLOUD:
             return GroupStatus.ERROR, reason
         return (GroupStatus.ACTIVE if self.settled else GroupStatus.CONVERGING), reason
+
+
+_CHANGES_KEPT = timedelta(hours=1)
+_CHANGES_MAX = 64
+
+
+def remembered(changes: tuple[Change, ...], now: datetime) -> tuple[Change, ...]:
+    """Return the changes that limits of pace may still ask for: of the last hour, 64 at most."""
+    return tuple(change for change in changes if now - change.at < _CHANGES_KEPT)[-_CHANGES_MAX:]
 
 
 def require_within(bounds: Bounds, desired_capacity: int) -> None:

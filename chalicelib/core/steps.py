@@ -51,7 +51,8 @@ class StepScaling:
         type: how the amounts are meant.
         steps: in the order of their bounds, without overlap and without gap, 20 at most.
         min_step: for PERCENT only, the least number of members to change by.
-        warmup_seconds: how long a new member counts as on its way, so that it is not asked for again.
+        warmup_seconds: how long a new member counts as on its way, so that it is not asked for again;
+            None: as long as the group's cooldown.
 
     Raises:
         Invalid: the bounds leave a gap, overlap, or end although the metric may go further.
@@ -60,7 +61,7 @@ class StepScaling:
     type: AdjustmentType
     steps: tuple[Interval, ...]
     min_step: int = 1
-    warmup_seconds: int = 0
+    warmup_seconds: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.steps) <= STEPS_MAX:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from chalicelib.core.decision import Event, decide
+from chalicelib.core.decision import Decision, Event, decide
 from chalicelib.core.execution import Execution, Explanation, Outcome, Rule, Step, Verdict
+from chalicelib.core.group import Group
 from chalicelib.core.ids import ExecutionId, PolicyId, ProjectId, derived_id
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
@@ -49,6 +51,12 @@ def scale(s: Services, ask: Ask) -> Execution:
         execution = until_not_stale(s, lambda: _decided(s, ask, ExecutionId(id_)))
     except AlreadyDecided as found:
         execution = _duplicate(found.execution)
+    log_execution(execution)
+    return execution
+
+
+def log_execution(execution: Execution) -> None:
+    """Say in the log what a request to scale came to."""
     _log.info(
         "execution %s of policy %s on group %s: %s, %d to %d",
         execution.id,
@@ -58,7 +66,6 @@ def scale(s: Services, ask: Ask) -> Execution:
         execution.capacity_before,
         execution.capacity_after,
     )
-    return execution
 
 
 def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
@@ -66,10 +73,19 @@ def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
     group = s.groups.get(ask.project_id, policy.group_id)
     now = s.now()
     decision = decide(policy, group, ask.event, now)
-    execution = Execution(
+    execution = execution_of(ask, id_, group, decision, now)
+    s.groups.decide(group, decision.group, execution)
+    if decision.outcome is Outcome.EXECUTED:
+        nudge(s, group, ask.request_id)
+    return execution
+
+
+def execution_of(ask: Ask, id_: ExecutionId, group: Group, decision: Decision, now: datetime) -> Execution:
+    """Return the record of what ``decision`` made of ``ask``."""
+    return Execution(
         project_id=ask.project_id,
         id=id_,
-        policy_id=policy.id,
+        policy_id=ask.policy_id,
         group_id=group.id,
         source=ask.source,
         event_id=ask.event_id,
@@ -81,10 +97,6 @@ def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
         request_id=ask.request_id,
         created_at=now,
     )
-    s.groups.decide(group, decision.group, execution)
-    if decision.outcome is Outcome.EXECUTED:
-        nudge(s, group, ask.request_id)
-    return execution
 
 
 def _duplicate(first: Execution) -> Execution:

@@ -1,4 +1,4 @@
-"""Each minute: find the groups that are due, so that nothing depends on a message arriving."""
+"""Each tick: have alarms judged, and find the groups that are due: nothing depends on a message arriving."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _GROUPS_MAX = 1000
 
 
 def tick(s: Services) -> None:
-    """Spread the minute's work over the shards of the due-time index."""
+    """Spread the tick's work over the shards of the indexes."""
     s.queue.sweep_soon(range(s.limits.shards))
+    s.queue.watch_soon(range(s.limits.shards))
 
 
 def sweep(s: Services, shard: int) -> None:

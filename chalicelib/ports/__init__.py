@@ -32,6 +32,9 @@ class Queue(Protocol):
     def sweep_soon(self, shards: Sequence[int]) -> None:
         """Ask for each shard to be swept."""
 
+    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
+        """Ask for the judging of each shard's alarms and metric policies, of the groups behind ``after``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -43,6 +46,7 @@ class Limits:
         round_seconds: no new step is begun after so long; with one call's timeout it fits the lease.
         lease_seconds: how long a round that died blocks its group.
         adoption_seconds: how long a server that was asked for may stay unseen before it is given up.
+        tick_seconds: how often alarms and metric policies are judged.
     """
 
     quota: Quota
@@ -51,6 +55,7 @@ class Limits:
     round_seconds: int = 25
     lease_seconds: int = 75
     adoption_seconds: int = 60
+    tick_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pynamodb.indexes import KeysOnlyProjection
 
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
-from chalicelib.core.group import Freeze, Group, Observed, RemovalOrder
+from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
 from chalicelib.core.ids import GroupId
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
@@ -51,6 +51,8 @@ class GroupRow(Row):
     deleting = BooleanAttribute()
     freeze = DocumentAttribute(Freeze, null=True)
     cooldowns = DocumentAttribute(tuple[Stamp, ...])
+    judged_at = UTCDateTimeAttribute(null=True)
+    changes = DocumentAttribute(tuple[Change, ...])
     observed = DocumentAttribute(Observed)
     fingerprint = UnicodeAttribute(null=True)
 

@@ -13,7 +13,7 @@ from chalicelib.core.capacity import Adjustment, Direction
 from chalicelib.core.cooldown import holding
 from chalicelib.core.decision import Decision, Event, decide
 from chalicelib.core.execution import Outcome, Rule, Step, Verdict
-from chalicelib.core.group import Freeze, Group, TroubleKind
+from chalicelib.core.group import Change, Freeze, Group, TroubleKind
 from chalicelib.core.ids import PolicyId
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode
 from tests.core.factories import (
@@ -54,16 +54,18 @@ def test_an_alarm_scales_the_group_and_stamps_the_change() -> None:
     assert all(s.under_way_until == NOW + seconds(600) for s in decision.group.cooldowns)
 
 
-def test_an_executed_change_touches_nothing_but_the_size_the_stamps_and_the_time() -> None:
+def test_an_executed_change_touches_only_the_size_and_what_tells_of_it() -> None:
     group = a_group(generation=7, freeze=Freeze(reason="over", until=NOW))
     after = decide(a_policy(by(1)), group, Event(), NOW).group
     untouched = replace(
         after,
         desired_capacity=group.desired_capacity,
         cooldowns=group.cooldowns,
+        changes=group.changes,
         updated_at=group.updated_at,
     )
     assert untouched == group
+    assert after.changes == (Change(at=NOW, by=1),)
 
 
 @pytest.mark.parametrize(

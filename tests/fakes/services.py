@@ -33,9 +33,13 @@ class FakeQueue:
 
     rounds: list[tuple[GroupKey, str, int]] = field(default_factory=list)
     shards: list[int] = field(default_factory=list)
+    watches: list[tuple[int, str | None]] = field(default_factory=list)
 
     def converge_soon(self, keys: Sequence[GroupKey], request_id: str, delay_seconds: int = 0) -> None:
         self.rounds += [(key, request_id, delay_seconds) for key in keys]
 
     def sweep_soon(self, shards: Sequence[int]) -> None:
         self.shards += shards
+
+    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
+        self.watches += [(shard, after) for shard in shards]

@@ -24,6 +24,9 @@ OutcomeCode = Literal[
     "not_alarm",
     "direction_refused",
     "group_deleting",
+    "no_data",
+    "outvoted",
+    "would_flap",
 ]
 
 
