@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.guesses import DAY, GUESSES, blended, distance_of, weighed
-from chalicelib.core.tracking import exact
+from chalicelib.core.tracking import CAPACITY_MOST, exact
 
 HOURS_AHEAD = 48
 HISTORY_HOURS = 28 * DAY
@@ -126,7 +126,7 @@ def forecast(history: Sequence[tuple[datetime, float]], now: datetime, hours: in
         hours: how many to foresee.
     """
     start = _number(hour_of(now))
-    load = {_number(hour_of(at)): value for at, value in history}
+    load = {_number(hour_of(at)): value for at, value in history if math.isfinite(value)}
     load = {hour: value for hour, value in load.items() if start - HISTORY_HOURS <= hour < start}
     reason = _too_little(load, start)
     if reason is not None:
@@ -155,7 +155,9 @@ def needed(rule: Predictive, made: Forecast, now: datetime) -> int | None:
     """
     until = now + timedelta(seconds=rule.lead_seconds)
     loads = [each.load for each in made.hours if each.hour <= until and each.hour + _HOUR > now]
-    return math.ceil(exact(max(loads)) / exact(rule.target)) if loads else None
+    if not loads:
+        return None
+    return min(math.ceil(exact(max(loads)) / exact(rule.target)), CAPACITY_MOST)
 
 
 def verified(
