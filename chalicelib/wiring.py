@@ -28,6 +28,7 @@ from chalicelib.tables.groups import GroupTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
 from chalicelib.tables.policies import PolicyTable
+from chalicelib.tables.policy_states import PolicyStateTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
@@ -54,7 +55,8 @@ def services() -> Services:
         members=MemberTable(database),
         launch_configurations=LaunchConfigurationTable(database),
         credentials=CredentialTable(database),
-        policies=PolicyTable(database),
+        policies=PolicyTable(database, found.limits.shards),
+        policy_states=PolicyStateTable(database),
         webhooks=WebhookTable(database),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),

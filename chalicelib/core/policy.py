@@ -40,6 +40,12 @@ class Policy:
     generation: int = 1
     fingerprint: str | None = None
 
+    @property
+    def watched(self) -> bool:
+        """Whether the policy looks at its metric by itself, each minute."""
+        watches = isinstance(self.rule, TargetTracking | Predictive)
+        return watches and self.mode is not PolicyMode.DISABLED
+
 
 class DirectionLimit(StrEnum):
     """Which changes a webhook may set in motion."""

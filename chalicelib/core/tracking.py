@@ -15,13 +15,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.execution import Rule, Step, Verdict
+from chalicelib.core.series import Statistic
+
+CAPACITY_MOST = 1_000_000
+"""No more is ever recommended; a group's bounds are far below."""
+
+_SHORT_PERIODS = (10, 20, 30)
+_MINUTE, _HOUR = 60, 3600
 
 
 class MetricKind(StrEnum):
@@ -101,6 +108,10 @@ class TargetTracking:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):
             raise Invalid("policy.target", "A target is greater than zero.")
+        Statistic(self.statistic)
+        period = self.period_seconds
+        if period not in _SHORT_PERIODS and not (period % _MINUTE == 0 and _MINUTE <= period <= _HOUR):
+            raise Invalid("policy.period", "period is 10, 20, 30, or a multiple of 60 up to 3600 seconds.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +189,9 @@ def exact(value: float) -> Fraction:
 def recommended(rule: TargetTracking, seen: Observation) -> Recommendation:
     """Return the size that would bring the metric to its target, before any hold, limit or clamp.
 
-    Unknown is never zero: without a single value there is no opinion.
+    Unknown is never zero: without a single value there is no opinion. What is not finite is unknown.
     """
+    seen = _finite(seen)
     match rule.kind:
         case MetricKind.AVERAGE:
             return _for_average(rule, seen)
@@ -187,6 +199,17 @@ def recommended(rule: TargetTracking, seen: Observation) -> Recommendation:
             return _for_total(rule, seen)
         case MetricKind.VALUE:
             return _for_value(rule, seen)
+
+
+def _finite(seen: Observation) -> Observation:
+    """Return the observation without values that are no numbers; whose they are, is silent."""
+    odd = {member for member, value in seen.ready.items() if not math.isfinite(value)}
+    return replace(
+        seen,
+        ready={member: value for member, value in seen.ready.items() if member not in odd},
+        missing=seen.missing | odd,
+        value=seen.value if seen.value is not None and math.isfinite(seen.value) else None,
+    )
 
 
 def _for_average(rule: TargetTracking, seen: Observation) -> Recommendation:
@@ -210,7 +233,7 @@ def _for_average(rule: TargetTracking, seen: Observation) -> Recommendation:
     if (first < 1 < ratio) or (ratio < 1 < first):
         words += " That is on the other side of the target: no change."
         return _settled(seen.desired, float(mean), words)
-    return _from_ratio(rule, seen.desired, ratio, math.ceil(ratio * len(values)), float(mean), words)
+    return _from_ratio(rule, seen.desired, ratio, _members(ratio * len(values)), float(mean), words)
 
 
 def _filled(rule: TargetTracking, seen: Observation, ratio: Fraction) -> list[Fraction]:
@@ -230,13 +253,10 @@ def _for_total(rule: TargetTracking, seen: Observation) -> Recommendation:
     total, target = exact(seen.value), exact(rule.target)
     words = f"{rule.metric} is {seen.value:g}, the target for each member {rule.target:g}."
     if seen.desired == 0:
-        return Recommendation(
-            capacity=max(0, math.ceil(total / target)), value=seen.value, steps=(_step(words),)
-        )
+        capacity = _members(total / target)
+        return Recommendation(capacity=capacity, value=seen.value, steps=(_step(words),))
     share = total / seen.desired
-    return _from_ratio(
-        rule, seen.desired, share / target, max(0, math.ceil(total / target)), float(share), words
-    )
+    return _from_ratio(rule, seen.desired, share / target, _members(total / target), float(share), words)
 
 
 def _for_value(rule: TargetTracking, seen: Observation) -> Recommendation:
@@ -248,7 +268,7 @@ def _for_value(rule: TargetTracking, seen: Observation) -> Recommendation:
         words += " No member serves yet, so it says nothing about their number: no change."
         return _settled(seen.desired, seen.value, words)
     ratio = exact(seen.value) / exact(rule.target)
-    capacity = max(0, math.ceil(ratio * (seen.in_service if seen.desired else 1)))
+    capacity = _members(ratio * (seen.in_service if seen.desired else 1))
     return _from_ratio(rule, seen.desired, ratio, capacity, seen.value, words)
 
 
@@ -271,6 +291,11 @@ def _from_ratio(
     beyond = f"The ratio {_number(ratio)} is beyond {_number(lowest)} and {_number(highest)}."
     wanted = Step(rule=Rule.TOLERANCE, verdict=Verdict.PASS, detail=f"{beyond} {capacity} members would do.")
     return Recommendation(capacity=capacity, value=value, steps=(measured, wanted))
+
+
+def _members(number: Fraction) -> int:
+    """Return the whole members that do for so many, within what is ever recommended."""
+    return max(0, min(math.ceil(number), CAPACITY_MOST))
 
 
 def _settled(desired: int, value: float, words: str) -> Recommendation:

@@ -26,12 +26,16 @@ def bury(s: Services, lease: Lease, group: Group) -> None:
 
 
 def delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
-    """Delete a policy's webhooks, so that no token outlives it, then the policy; one gone is a success."""
+    """Delete a policy's webhooks, so that no token outlives it, then the policy and what it remembers.
+
+    What is gone already is a success.
+    """
     for webhook in _all(lambda marker: s.webhooks.page(project_id, policy_id, _PAGE, marker)):
         with suppress(NotFound):
             webhooks.delete(s, project_id, webhook.id)
     with suppress(NotFound):
         s.policies.delete(project_id, policy_id)
+    s.policy_states.delete(project_id, policy_id)
 
 
 def _all(page: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -22,6 +22,9 @@ def change(
 ) -> Policy:
     """Write what ``edit`` makes of the policy, on the generation it was read at.
 
+    One whose rule changes forgets what it recommended and foresaw by the old one, and begins by holding its
+    group's size. (Should we die in between, the old advice ages out by itself.)
+
     Raises:
         Stale: the policy is not at ``generation``, the one the caller saw (If-Match).
     """
@@ -29,7 +32,10 @@ def change(
     def attempt() -> Policy:
         was = s.policies.get(project_id, policy_id)
         _require(generation, was)
-        return s.policies.change(was, edit(was))
+        written = s.policies.change(was, edit(was))
+        if written.rule != was.rule:
+            s.policy_states.delete(project_id, policy_id)
+        return written
 
     return attempt() if generation is not None else until_not_stale(s, attempt)
 

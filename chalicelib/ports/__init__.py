@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -75,6 +76,7 @@ class Services:
     launch_configurations: LaunchConfigurations
     credentials: Credentials
     policies: Policies
+    policy_states: PolicyStates
     webhooks: Webhooks
     executions: Executions
     activities: Activities

@@ -245,6 +245,16 @@ class Policies(Protocol):
     ) -> Page[Policy]:
         """Return up to ``limit`` policies, of one group if it is named, in the order of their ids."""
 
+    def of_group(self, project_id: ProjectId, group_id: GroupId) -> Sequence[Policy]:
+        """Return all policies of the group, in the order of their ids; the quota bounds how many."""
+
+    def watched(self, shard: int, after: str | None, limit: int) -> Page[Policy]:
+        """Return up to ``limit`` of the shard's policies that are ``Policy.watched``, group by group.
+
+        Args:
+            after: the page's marker to go on after; it names the group, then the policy.
+        """
+
     def create(self, new: Policy, quota: Quota) -> Policy:
         """Write it, or return the one that the same request made before; its group must exist (Invalid)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
@@ -15,9 +16,9 @@ from chalicelib.core.quota import Quota
 from chalicelib.core.steps import StepScaling
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.ports.storage import Page
-from chalicelib.tables.calls import Transaction
+from chalicelib.tables.calls import Transaction, perform
 from chalicelib.tables.database import Database
-from chalicelib.tables.group_rows import GroupRow
+from chalicelib.tables.group_rows import GroupRow, shard_of
 from chalicelib.tables.rows import OneOfAttribute, Row, RowIndex, WordAttribute, joined
 from chalicelib.tables.table import Table, create, taken
 from chalicelib.tables.usage import UsageCounter
@@ -28,12 +29,18 @@ class _ByGroup(RowIndex):
     id = UnicodeAttribute(range_key=True)
 
 
+class _Watched(RowIndex):
+    watch_shard = NumberAttribute(hash_key=True)
+    watch_key = UnicodeAttribute(range_key=True)
+
+
 class PolicyRow(Row):
-    """One policy."""
+    """One policy; only one that is watched has a place in the index for that."""
 
     table = "policies"
 
     by_group = _ByGroup()
+    watched = _Watched()
 
     project_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
@@ -50,12 +57,20 @@ class PolicyRow(Row):
     generation = NumberAttribute()
     fingerprint = UnicodeAttribute(null=True)
 
+    watch_shard = NumberAttribute(null=True)
+    watch_key = UnicodeAttribute(null=True)
+
 
 class PolicyTable:
-    """Policies in DynamoDB."""
+    """Policies in DynamoDB.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        shards: how many parts the index of what is watched has; a group's policies are all in one.
+    """
+
+    def __init__(self, database: Database, shards: int = 8) -> None:
         self._database = database
+        self._shards = shards
         self._table = Table(database, PolicyRow, Policy, "policy")
         self._groups = database.bind(GroupRow)
         self._usage = UsageCounter(database)
@@ -72,6 +87,21 @@ class PolicyTable:
             return self._table.page(project_id, limit, marker, key=PolicyRow.id)
         owner = joined(project_id, group_id)
         return self._table.page(owner, limit, marker, key=PolicyRow.id, index="by_group")
+
+    def of_group(self, project_id: ProjectId, group_id: GroupId) -> Sequence[Policy]:
+        """Return all policies of the group, in the order of their ids."""
+        owner = joined(project_id, group_id)
+        rows = perform(lambda: list(self._table.rows.query(owner, index_name="by_group")))
+        return [row.to(Policy) for row in rows]
+
+    def watched(self, shard: int, after: str | None, limit: int) -> Page[Policy]:
+        """Return up to ``limit`` of the shard's policies that are watched, group by group."""
+        place = None if after is None else PolicyRow.watch_key > after
+        rows = perform(
+            lambda: list(self._table.rows.query(shard, place, index_name="watched", limit=limit + 1))
+        )
+        marker = str(rows[limit - 1].watch_key) if len(rows) > limit else None
+        return Page(items=tuple(row.to(Policy) for row in rows[:limit]), marker=marker)
 
     def create(self, new: Policy, quota: Quota) -> Policy:
         """Write it, or return the one that the same request made before; its group must exist (Invalid)."""
@@ -110,4 +140,10 @@ class PolicyTable:
         transaction.commit()
 
     def _row(self, policy: Policy) -> PolicyRow:
-        return self._table.rows.of(policy, group_key=joined(policy.project_id, policy.group_id))
+        watched = policy.watched
+        return self._table.rows.of(
+            policy,
+            group_key=joined(policy.project_id, policy.group_id),
+            watch_shard=shard_of(policy.group_id, self._shards) if watched else None,
+            watch_key=joined(policy.group_id, policy.id) if watched else None,
+        )

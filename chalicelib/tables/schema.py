@@ -14,6 +14,7 @@ from chalicelib.tables.group_rows import GroupRow
 from chalicelib.tables.launch_configurations import LaunchConfigurationRow
 from chalicelib.tables.members import MemberRow
 from chalicelib.tables.policies import PolicyRow
+from chalicelib.tables.policy_states import PolicyStateRow
 from chalicelib.tables.rows import Row
 from chalicelib.tables.usage import UsageRow
 from chalicelib.tables.webhooks import TokenRow, WebhookRow
@@ -24,6 +25,7 @@ _ROWS: tuple[type[Row], ...] = (
     LaunchConfigurationRow,
     CredentialRow,
     PolicyRow,
+    PolicyStateRow,
     WebhookRow,
     TokenRow,
     ExecutionRow,

@@ -7,6 +7,7 @@ from tests.fakes.groups import FakeGroups, FakeMembers
 from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
+from tests.fakes.policy_states import FakePolicyStates
 from tests.fakes.services import FakeQueue, FakeVault
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FakeLaunchConfigurations",
     "FakeMembers",
     "FakePolicies",
+    "FakePolicyStates",
     "FakeQueue",
     "FakeUsage",
     "FakeVault",

@@ -17,6 +17,7 @@ from chalicelib.core.ids import ProjectId
 from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.member import Member
 from chalicelib.core.policy import Policy, Webhook
+from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import Page
 
@@ -56,6 +57,7 @@ class Memory:
     launch_configurations: dict[Key, LaunchConfiguration] = field(default_factory=dict)
     credentials: dict[Key, Credential] = field(default_factory=dict)
     policies: dict[Key, Policy] = field(default_factory=dict)
+    policy_states: dict[Key, PolicyState] = field(default_factory=dict)
     webhooks: dict[Key, Webhook] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)

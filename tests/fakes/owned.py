@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.core.credential import Credential
@@ -18,7 +20,7 @@ from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import Page
-from tests.fakes.memory import create_in, get_from, owned, page_of
+from tests.fakes.memory import Memory, create_in, get_from, owned, page_of
 from tests.fakes.port import Port, atomic
 
 
@@ -94,6 +96,10 @@ class FakeCredentials(Port):
 
 
 class FakePolicies(Port):
+    def __init__(self, memory: Memory, shards: int = 8) -> None:
+        super().__init__(memory)
+        self._shards = shards
+
     @atomic
     def get(self, project_id: ProjectId, policy_id: PolicyId) -> Policy:
         return get_from(self._memory.policies, project_id, policy_id, "policy")
@@ -104,6 +110,21 @@ class FakePolicies(Port):
     ) -> Page[Policy]:
         policies = owned(self._memory.policies, project_id)
         return page_of((p for p in policies if group_id in (None, p.group_id)), limit, marker)
+
+    def of_group(self, project_id: ProjectId, group_id: GroupId) -> Sequence[Policy]:
+        return self.page(project_id, group_id, 10_000, None).items
+
+    @atomic
+    def watched(self, shard: int, after: str | None, limit: int) -> Page[Policy]:
+        def place(policy: Policy) -> str:
+            return f"{policy.group_id}#{policy.id}"
+
+        def is_there(policy: Policy) -> bool:
+            return policy.watched and zlib.crc32(policy.group_id.encode()) % self._shards == shard
+
+        found = sorted(filter(is_there, self._memory.policies.values()), key=place)
+        rest = [policy for policy in found if after is None or place(policy) > after]
+        return Page(tuple(rest[:limit]), place(rest[limit - 1]) if len(rest) > limit else None)
 
     @atomic
     def create(self, new: Policy, quota: Quota) -> Policy:

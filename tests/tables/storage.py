@@ -12,6 +12,7 @@ from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId
 from chalicelib.core.policy import Policy
 from chalicelib.core.quota import Quota
+from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -33,6 +34,7 @@ from chalicelib.tables.groups import GroupTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
 from chalicelib.tables.policies import PolicyTable
+from chalicelib.tables.policy_states import PolicyStateTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from tests import fakes
@@ -50,6 +52,7 @@ class Storage:
     launch_configurations: LaunchConfigurations
     credentials: Credentials
     policies: Policies
+    policy_states: PolicyStates
     webhooks: Webhooks
     executions: Executions
     activities: Activities
@@ -102,7 +105,8 @@ def in_memory(shards: int = 8) -> Storage:
         members=fakes.FakeMembers(memory),
         launch_configurations=fakes.FakeLaunchConfigurations(memory),
         credentials=fakes.FakeCredentials(memory),
-        policies=fakes.FakePolicies(memory),
+        policies=fakes.FakePolicies(memory, shards),
+        policy_states=fakes.FakePolicyStates(memory),
         webhooks=fakes.FakeWebhooks(memory),
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
@@ -118,7 +122,8 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         members=MemberTable(database),
         launch_configurations=LaunchConfigurationTable(database),
         credentials=CredentialTable(database),
-        policies=PolicyTable(database),
+        policies=PolicyTable(database, shards),
+        policy_states=PolicyStateTable(database),
         webhooks=WebhookTable(database),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),

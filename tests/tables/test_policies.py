@@ -1,18 +1,57 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
+from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId
-from tests.core.factories import NOW, a_policy, by_percent
+from chalicelib.core.policy import PolicyMode, ScalingRule
+from chalicelib.core.steps import Interval, StepScaling
+from chalicelib.core.tracking import Behavior, MetricKind, RateLimit, RateType, Select, TargetTracking
+from tests.core.factories import NOW, a_policy, by, by_percent
 from tests.tables.storage import QUOTA, Storage
 
 
 def test_a_policy_comes_back_exactly(storage: Storage) -> None:
     storage.a_stored_group()
     policy = storage.a_stored_policy(rule=by_percent("-100/3", min_step=2), fingerprint="f")
+    assert storage.policies.get(storage.project, policy.id) == policy
+
+
+STEPS = StepScaling(
+    type=AdjustmentType.PERCENT,
+    steps=(
+        Interval(lower=0.5, upper=10, amount=Fraction(100, 3)),
+        Interval(lower=10, upper=None, amount=Fraction(30)),
+    ),
+    min_step=2,
+    warmup_seconds=90,
+)
+TRACKING = TargetTracking(
+    metric="queue",
+    target=12.5,
+    kind=MetricKind.TOTAL,
+    dimensions=(("queue", "mails"),),
+    statistic="maximum",
+    missing_value=100,
+    scale_in=False,
+    out=Behavior(
+        stabilization_seconds=60,
+        limits=(RateLimit(type=RateType.PERCENT, value=50, period_seconds=60),),
+        select=Select.MIN,
+    ),
+)
+PREDICTIVE = Predictive(metric="cpu", target=60, dimensions=(("a", "b"),), lead_seconds=600, act=True)
+
+
+@pytest.mark.parametrize("rule", [STEPS, TRACKING, PREDICTIVE], ids=lambda rule: type(rule).__name__)
+def test_every_kind_of_rule_comes_back_exactly(storage: Storage, rule: ScalingRule) -> None:
+    storage.a_stored_group()
+    policy = storage.a_stored_policy(rule=rule)
     assert storage.policies.get(storage.project, policy.id) == policy
 
 
@@ -82,3 +121,53 @@ def test_pages_are_of_one_group_or_of_all(storage: Storage) -> None:
     assert ([policy.id for policy in first.items], first.marker) == (["a"], "a")
     second = storage.policies.page(storage.project, GroupId("g1"), 1, first.marker)
     assert ([policy.id for policy in second.items], second.marker) == (["c"], None)
+
+
+def test_all_policies_of_a_group(storage: Storage) -> None:
+    for group_id, policy_id in (("g1", "c"), ("g2", "b"), ("g1", "a")):
+        storage.a_stored_group(id=GroupId(group_id), fingerprint="same")
+        storage.a_stored_policy(id=PolicyId(policy_id), group_id=GroupId(group_id))
+    of_group = storage.policies.of_group(storage.project, GroupId("g1"))
+    assert [policy.id for policy in of_group] == ["a", "c"]
+    assert not storage.policies.of_group(storage.project, GroupId("none"))
+
+
+def test_what_looks_at_a_metric_by_itself_is_watched_group_by_group(empty_storage: Storage) -> None:
+    storage, quota = empty_storage, replace(QUOTA, policies=10)
+    for group_id, policy_id, rule in (
+        ("g2", "a", TRACKING),
+        ("g1", "d", PREDICTIVE),
+        ("g1", "c", TRACKING),
+        ("g1", "b", STEPS),
+        ("g2", "e", by(1)),
+    ):
+        storage.a_stored_group(id=GroupId(group_id), fingerprint="same")
+        policy = a_policy(
+            rule, project_id=storage.project, id=PolicyId(policy_id), group_id=GroupId(group_id)
+        )
+        storage.policies.create(policy, quota)
+    first = storage.policies.watched(0, None, 2)
+    assert [policy.id for policy in first.items] == ["c", "d"]
+    second = storage.policies.watched(0, first.marker, 2)
+    assert ([policy.id for policy in second.items], second.marker) == (["a"], None)
+    assert second.items[0] == storage.policies.get(storage.project, PolicyId("a"))
+    assert not storage.policies.watched(1, None, 10).items
+
+
+def test_what_is_disabled_deleted_or_of_another_kind_is_watched_no_more(empty_storage: Storage) -> None:
+    storage = empty_storage
+    storage.a_stored_group()
+
+    def watched() -> list[str]:
+        return [policy.id for policy in storage.policies.watched(0, None, 10).items]
+
+    was = storage.a_stored_policy(rule=TRACKING, mode=PolicyMode.DISABLED)
+    assert watched() == []
+    was = storage.policies.change(was, replace(was, mode=PolicyMode.SHADOW))
+    assert watched() == [was.id]
+    was = storage.policies.change(was, replace(was, mode=PolicyMode.DISABLED))
+    assert watched() == []
+    was = storage.policies.change(was, replace(was, mode=PolicyMode.ACTIVE))
+    assert watched() == [was.id]
+    storage.policies.delete(storage.project, was.id)
+    assert watched() == []
