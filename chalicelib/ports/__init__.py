@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -43,6 +44,8 @@ class Limits:
         round_seconds: no new step is begun after so long; with one call's timeout it fits the lease.
         lease_seconds: how long a round that died blocks its group.
         adoption_seconds: how long a server that was asked for may stay unseen before it is given up.
+        samples_days: how long samples are kept, in periods and in whole hours.
+        samples_shards: in how many parts each period of a series is written.
     """
 
     quota: Quota
@@ -51,6 +54,8 @@ class Limits:
     round_seconds: int = 25
     lease_seconds: int = 75
     adoption_seconds: int = 60
+    samples_days: int = 15
+    samples_shards: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,10 @@ class Services:
     executions: Executions
     activities: Activities
     usage: Usage
+    folds: Folds
+    intakes: Intakes
+    meters: MeterBooks
+    roster: Roster
     vault: Vault
     identity: Identity
     clouds: Clouds
