@@ -125,12 +125,17 @@ def folded(
     """
     groups: dict[tuple[Series, datetime], list[Reading]] = {}
     for reading in readings:
-        seconds = FINE_SECONDS if reading.series.metric in fine else COARSE_SECONDS
-        groups.setdefault((reading.series, period_of(reading.at, seconds)), []).append(reading)
+        start = period_of(reading.at, resolution_of(reading.series.metric, fine))
+        groups.setdefault((reading.series, start), []).append(reading)
     return [
-        (series, _fold(start, FINE_SECONDS if series.metric in fine else COARSE_SECONDS, group, batch))
+        (series, _fold(start, resolution_of(series.metric, fine), group, batch))
         for (series, start), group in groups.items()
     ]
+
+
+def resolution_of(metric: str, fine: AbstractSet[str]) -> int:
+    """Return how many seconds the periods of a metric have."""
+    return FINE_SECONDS if metric in fine else COARSE_SECONDS
 
 
 def members_of(folds: Iterable[Fold]) -> Mapping[MemberId, MemberFold]:
