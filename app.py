@@ -23,9 +23,11 @@ from chalicelib.api import (
     executions,
     groups,
     hooks,
+    intakes,
     launch_configurations,
     members,
     policies,
+    samples,
     service,
     webhooks,
 )
@@ -46,6 +48,8 @@ for noun in (
     hooks,
     executions,
     activities,
+    intakes,
+    samples,
 ):
     app.register_blueprint(noun.blueprint)
 

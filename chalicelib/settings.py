@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from chalicelib.core.quota import Quota
 from chalicelib.ports import Limits
+from chalicelib.ports.samples import SAMPLES_SHARDS_MAX
 from chalicelib.ports.storage import MEMBERS_MAX_IN_ONE_WRITE
 
 T = TypeVar("T")
@@ -141,9 +142,13 @@ def _limits(reader: _Reader) -> Limits:
         lease_seconds=reader.number("LEASE_SECONDS", 75),
         adoption_seconds=reader.number("ADOPTION_SECONDS", 60),
         tick_seconds=reader.number("TICK_SECONDS", 60),
+        samples_days=reader.number("SAMPLES_DAYS", 15),
+        samples_shards=reader.number("SAMPLES_SHARDS", 4),
     )
     if limits.steps_max > MEMBERS_MAX_IN_ONE_WRITE:
         reader.problems.append(f"STEPS_MAX must be at most {MEMBERS_MAX_IN_ONE_WRITE}")
+    if limits.samples_shards > SAMPLES_SHARDS_MAX:
+        reader.problems.append(f"SAMPLES_SHARDS must be at most {SAMPLES_SHARDS_MAX}")
     if limits.lease_seconds <= limits.round_seconds:
         reader.problems.append("LEASE_SECONDS must be more than ROUND_SECONDS")
     return limits

@@ -24,11 +24,15 @@ from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
 from chalicelib.tables.executions import ExecutionTable
+from chalicelib.tables.folds import FoldTable
 from chalicelib.tables.groups import GroupTable
+from chalicelib.tables.intakes import IntakeTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
+from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.roster import MemberRoster
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
@@ -48,11 +52,12 @@ def services() -> Services:
     found = settings()
     database = Database(found.table_prefix, found.region, found.history_days)
     vault = KmsVault(found.kms_key, found.region)
+    members = MemberTable(database)
     service_user = ServiceUser(found.service_user, lambda: _password(found))
     delegations = Delegations(service_user, vault)
     return Services(
         groups=GroupTable(database, found.limits.shards),
-        members=MemberTable(database),
+        members=members,
         launch_configurations=LaunchConfigurationTable(database),
         credentials=CredentialTable(database),
         policies=PolicyTable(database, found.limits.shards),
@@ -61,6 +66,10 @@ def services() -> Services:
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),
+        folds=FoldTable(database, found.limits.samples_shards, found.limits.samples_days),
+        intakes=IntakeTable(database),
+        meters=MeterTable(database, found.limits.samples_days, time.monotonic),
+        roster=MemberRoster(members, time.monotonic),
         vault=vault,
         identity=Keystone(service_user, delegations),
         clouds=OwnersClouds(service_user, delegations),

@@ -64,6 +64,7 @@ PARAMETERS = (
         pattern=_URL,
     ),
     Parameter(variable="HISTORY_DAYS", says="How long history is kept; 90 if empty.", pattern=_NUMBER),
+    Parameter(variable="SAMPLES_DAYS", says="How long samples are kept; 15 if empty.", pattern=_NUMBER),
     Parameter(
         variable="LOG_LEVEL",
         says="INFO if empty.",

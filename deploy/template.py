@@ -55,9 +55,12 @@ def additions(stage: str) -> dict[str, Any]:
     # Chalice 1.34 names this log group after a function that it has renamed meanwhile.
     api_logs = {"Properties": {"LogGroupName": {"Fn::Sub": "/aws/lambda/${APIHandler}"}}}
     added["Resources"]["ApiHandlerLogGroup"] = api_logs
+    # With every type binary, bodies come as the bytes they are, and answers of bytes go out as such whatever
+    # the sender accepts. Answers of text are not touched.
+    binary = {"x-amazon-apigateway-binary-media-types": ["*/*"]}
     responses = {kind: _gateway_response(refusal) for kind, refusal in _REFUSALS.items()}
     added["Resources"]["RestAPI"] = {
-        "Properties": {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": responses}}
+        "Properties": {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": responses, **binary}}
     }
     return added
 

@@ -33,13 +33,13 @@ _LONG_POLL_SECONDS = 5
 
 
 class Handler(ChaliceRequestHandler):
-    """Answers at once (small writes are not held back), and logs no webhook's token."""
+    """Answers at once (small writes are not held back), and logs no token of a webhook or an intake."""
 
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
         """Log the request line without what is secret in it."""
-        _log.info("%s", re.sub(r"/v1/hooks/[^/?\s]+", "/v1/hooks/***", format % args))
+        _log.info("%s", re.sub(r"/v1/(hooks|intake)/[^/?\s]+", r"/v1/\1/***", format % args))
 
 
 class Server(ThreadedHTTPServer):

@@ -17,6 +17,7 @@ from chalicelib.flows import sweep
 from chalicelib.flows.converge import converge
 from chalicelib.ports import Limits, Services
 from chalicelib.ports.storage import GroupKey
+from chalicelib.tables.roster import MemberRoster
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
@@ -64,6 +65,10 @@ class World:
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),
+            folds=fakes.FakeFolds(self.memory),
+            intakes=fakes.FakeIntakes(self.memory),
+            meters=fakes.FakeMeters(self.memory, timedelta(days=self.limits.samples_days)),
+            roster=MemberRoster(fakes.FakeMembers(self.memory), self._seconds),
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
@@ -75,6 +80,9 @@ class World:
             jitter=lambda: 0.5,
             sleep=self.clock.pass_,
         )
+
+    def _seconds(self) -> float:
+        return self.clock.now.timestamp()
 
     def with_group(self, template: ServerTemplate | None = None, **changes: object) -> Group:
         """Return a new group that wants what ``changes`` say, with what it is made of."""

@@ -140,8 +140,8 @@ def _host(value: str) -> str:
     return value if _HOST.fullmatch(value) else "localhost"
 
 
-def query_of(request: Request, known: frozenset[str]) -> dict[str, str]:
-    """Return the query parameters.
+def query_of(request: Request, known: frozenset[str] | None) -> dict[str, str]:
+    """Return the query parameters; where any may be given (None), the first value of each.
 
     Raises:
         Invalid: one is not known here, or is given twice.
@@ -149,6 +149,9 @@ def query_of(request: Request, known: frozenset[str]) -> dict[str, str]:
     given: Any = request.query_params
     result: dict[str, str] = {}
     for name in given or {}:
+        if known is None:
+            result[name] = given.getlist(name)[0]
+            continue
         if name not in known:
             raise Invalid("request.query", f"{name[:64]!r} is not a query parameter here.")
         values = given.getlist(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,7 @@ from chalicelib.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from chalicelib.intake.metrics.answer import Answer
 
 _TOLD_MAX_CHARACTERS = 200
 """How much is told of a sentence that repeats what the caller sent."""
@@ -78,14 +80,44 @@ def response_of(document: Any, status: int, request_id: str, headers: Mapping[st
     return Response(
         body=body,
         status_code=status,
-        headers={
-            "Content-Type": "application/json",
-            "X-Openstack-Request-Id": request_id,
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **headers,
-        },
+        headers={**_headers(request_id), **headers},
     )
+
+
+def response_of_answer(answer: Answer, request_id: str) -> Response:
+    """Return a response in a foreign protocol, with the headers that every answer carries."""
+    is_text = answer.content_type.partition("/")[0] == "text" or "json" in answer.content_type
+    headers: dict[str, str | list[str]] = {
+        **_headers(request_id),
+        "Content-Type": answer.content_type,
+        **answer.headers,
+    }
+    if is_text:
+        return Response(body=answer.body.decode(), status_code=answer.status, headers=headers)
+    return _BytesResponse(body=answer.body, status_code=answer.status, headers=headers)
+
+
+class _BytesResponse(Response):
+    """A response of bytes, whatever the sender says it accepts.
+
+    Chalice itself answers 400 where a request names no binary type in Accept, as senders of OTLP do not.
+    The template makes API Gateway take every type for one that may be bytes.
+    """
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
+        """Return what Lambda answers."""
+        del binary_types  # which ones Chalice knows does not matter
+        encoded = base64.b64encode(self.body).decode()
+        return {**super().to_dict(), "body": encoded, "isBase64Encoded": True}
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "X-Openstack-Request-Id": request_id,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def shortened(sentence: str) -> str:

@@ -21,6 +21,9 @@ _QUERY: Mapping[str, Mapping[str, Any]] = {
 }
 _GROUP_IS_NEEDED = {"list_executions", "list_activities"}
 
+FOREIGN = "x-thermostat-foreign-protocol"
+"""Marks an operation whose requests and answers are of a protocol that is not ours to describe."""
+
 _HEADERS = {
     "X-Openstack-Request-Id": {
         "description": "Finds the request in our log, and in Nova's where it led there.",
@@ -93,7 +96,10 @@ def _describe(operation: Operation, schema_of: Mapping[int, Any]) -> dict[str, A
         "responses": _responses(operation, schema_of),
         "security": [] if operation.access is Access.OPEN else [{"keystone": []}],
     }
-    if operation.body is not None:
+    if operation.foreign:
+        described[FOREIGN] = True
+        described["requestBody"] = {"required": False, "content": _foreign(operation)}
+    elif operation.body is not None:
         described["requestBody"] = {
             "required": operation.body_required,
             "content": {"application/json": {"schema": schema_of[id(operation.body)]}},
@@ -108,7 +114,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"} if name == "token" else _UUID,
+            "schema": {"type": "string"} if name.endswith("token") else _UUID,
         }
         for name in names
     ]
@@ -129,6 +135,15 @@ def _responses(operation: Operation, schema_of: Mapping[int, Any]) -> dict[str, 
     failures = [400, 403, 404, 405, 409, 413, 415, 503]
     failures += [] if operation.access is Access.OPEN else [401]
     failures += [412] if operation.if_match else []
+    if operation.foreign:
+        promised = {
+            **dict.fromkeys(failures, "What went wrong."),
+            **dict.fromkeys(operation.answers, "Done."),
+        }
+        return {
+            str(status): {"description": said, "headers": _HEADERS, "content": _foreign(operation)}
+            for status, said in sorted(promised.items())
+        }
     error = schema_of[id(ErrorDocument)]
     return {
         **{str(status): _response("What went wrong.", error) for status in sorted(failures)},
@@ -137,6 +152,10 @@ def _responses(operation: Operation, schema_of: Mapping[int, Any]) -> dict[str, 
             for status, type_ in operation.answers.items()
         },
     }
+
+
+def _foreign(operation: Operation) -> dict[str, Any]:
+    return {media_type: {} for media_type in operation.foreign}
 
 
 def _response(description: str, schema: Any) -> dict[str, Any]:

@@ -23,9 +23,10 @@ from chalice.app import Blueprint, Request, Response
 
 from chalicelib import wiring
 from chalicelib.api.context import BODY_MAX_BYTES, Call, base_of, query_of
-from chalicelib.api.errors import error_response, response_of, shortened
+from chalicelib.api.errors import error_response, response_of, response_of_answer, shortened
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, TooLarge, Unauthenticated
+from chalicelib.intake.metrics.answer import Answer
 from chalicelib.ports import Services
 
 _log = logging.getLogger(__name__)
@@ -62,12 +63,17 @@ class Operation:
     answers: Mapping[int, Any]
     query: tuple[str, ...]
     if_match: bool
+    foreign: tuple[str, ...]
 
 
 OPERATIONS: list[Operation] = []
 """Every operation, in the order in which the modules of the API were imported."""
 
-View = Callable[..., Reply]
+View = Callable[..., Reply | Answer]
+"""What is decorated; one that speaks a foreign protocol returns the answer as it is to be sent."""
+
+Refusal = Callable[[ThermostatError, Mapping[str, str]], Answer]
+"""Tells an error in a foreign protocol, given the request's headers."""
 
 
 def operation(
@@ -82,6 +88,9 @@ def operation(
     body_is_raw: bool = False,
     query: tuple[str, ...] = (),
     any_query: bool = False,
+    body_max_bytes: int = BODY_MAX_BYTES,
+    refusal: Refusal | None = None,
+    foreign: tuple[str, ...] = (),
     if_match: bool = False,
     content_types: tuple[str, ...] = ("application/json",),
 ) -> Callable[[View], View]:
@@ -94,7 +103,10 @@ def operation(
         body_required: whether there must be one; else none stands for an empty document.
         body_is_raw: the view reads ``call.raw_body`` itself; ``body`` is for the OpenAPI document only.
         query: the query parameters that it knows; another one is refused.
-        any_query: whether others are passed over instead: senders of alarms add some of their own.
+        any_query: whether others are handed to the view, too: senders add some of their own.
+        body_max_bytes: how many bytes of a body are read.
+        refusal: how an error is told in the sender's protocol; by default with our error document.
+        foreign: the media types of requests and answers, where they are of a protocol that is not ours.
         if_match: whether it heeds If-Match.
     """
     needed = access or (Access.READ if method == "GET" else Access.WRITE)
@@ -113,6 +125,7 @@ def operation(
                 answers=answers,
                 query=query,
                 if_match=if_match,
+                foreign=foreign,
             )
         )
 
@@ -121,7 +134,8 @@ def operation(
             request = blueprint.current_request
             decode = None if body_is_raw or body is None else _decoder(body, required=body_required)
             known = None if any_query else frozenset(query)
-            return _answer(request, view, path_arguments, needed, decode, known)
+            handling = _Handling(needed, decode, known, body_max_bytes, refusal)
+            return _answer(request, view, path_arguments, handling)
 
         blueprint.route(path, methods=[method], name=view.__name__, content_types=list(content_types))(run)
         return view
@@ -129,14 +143,18 @@ def operation(
     return register
 
 
-def _answer(
-    request: Request,
-    view: View,
-    path_arguments: Mapping[str, str],
-    access: Access,
-    decode: Callable[[bytes], Any] | None,
-    query: frozenset[str] | None,
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Handling:
+    """What is done around a view."""
+
+    access: Access
+    decode: Callable[[bytes], Any] | None
+    query: frozenset[str] | None
+    body_max_bytes: int
+    refusal: Refusal | None
+
+
+def _answer(request: Request, view: View, path_arguments: Mapping[str, str], handling: _Handling) -> Response:
     """Run a view, and turn what comes of it into a response."""
     request_id = f"req-{wiring.new_id()}"
     try:
@@ -145,30 +163,39 @@ def _answer(
             services=services,
             request_id=request_id,
             base=base_of(request, wiring.settings().public_url),
-            query={} if query is None else query_of(request, query),
+            query=query_of(request, handling.query),
             headers={name.lower(): value for name, value in request.headers.items()},
-            raw_body=_raw_body(request),
-            known_caller=_caller(services, request, access),
+            raw_body=_raw_body(request, handling.body_max_bytes),
+            known_caller=_caller(services, request, handling.access),
         )
-        decoded = {} if decode is None else {"body": decode(call.raw_body)}
+        decoded = {} if handling.decode is None else {"body": handling.decode(call.raw_body)}
         reply = view(call, **path_arguments, **decoded)
     except ThermostatError as error:
         _log.info("%s: %s %s", request_id, error.code, error.detail)
-        return error_response(error, request_id)
+        return _refused(request, error, request_id, handling)
     except Exception:  # noqa: BLE001 -- the boundary: Chalice would log the path, and a hook's path holds its token
         _log.exception("%s: unexpected failure in %s", request_id, view.__name__)
         unexpected = ThermostatError(
             "internal", "Something went wrong here; the request id finds it in the log."
         )
-        return error_response(unexpected, request_id)
+        return _refused(request, unexpected, request_id, handling)
+    if isinstance(reply, Answer):
+        return response_of_answer(reply, request_id)
     return response_of(reply.document, reply.status, request_id, reply.headers)
 
 
-def _raw_body(request: Request) -> bytes:
+def _refused(request: Request, error: ThermostatError, request_id: str, handling: _Handling) -> Response:
+    if handling.refusal is None:
+        return error_response(error, request_id)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return response_of_answer(handling.refusal(error, headers), request_id)
+
+
+def _raw_body(request: Request, max_bytes: int) -> bytes:
     raw = request.raw_body or b""
     raw = raw.encode() if isinstance(raw, str) else raw
-    if len(raw) > BODY_MAX_BYTES:
-        raise TooLarge("request.too_large", f"A body has at most {BODY_MAX_BYTES} bytes.")
+    if len(raw) > max_bytes:
+        raise TooLarge("request.too_large", f"A body has at most {max_bytes} bytes.")
     return raw
 
 

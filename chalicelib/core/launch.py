@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from chalicelib.core.ids import LaunchConfigurationId, ProjectId
+from chalicelib.core.intake import INTAKE_KEY
+
+INTAKE_PLACEHOLDER = b"${THERMOSTAT_INTAKE_URL}"
+"""What stands in the user data for the URL; in a group without an intake it stays as it is."""
 
 
 class LaunchType(StrEnum):
@@ -26,6 +31,7 @@ class ServerTemplate:
         user_data: base64, as Nova takes it.
         scheduler_hints: Nova's ``os:scheduler_hints``.
         block_device_mapping_v2: Nova's documents of volumes; empty boots from the image.
+        intake_in_user_data: the URL of the group's intake is written into the user data.
     """
 
     image: str | None
@@ -39,6 +45,15 @@ class ServerTemplate:
     tags: tuple[str, ...] = ()
     scheduler_hints: Mapping[str, Any] = field(default_factory=dict)
     block_device_mapping_v2: tuple[Mapping[str, Any], ...] = ()
+    intake_in_user_data: bool = False
+
+    def given_intake(self, url: str) -> ServerTemplate:
+        """Return the template of servers that post their samples to ``url``."""
+        metadata = {**self.metadata, INTAKE_KEY: url}
+        if not self.intake_in_user_data or self.user_data is None:
+            return replace(self, metadata=metadata)
+        text = base64.b64decode(self.user_data).replace(INTAKE_PLACEHOLDER, url.encode())
+        return replace(self, metadata=metadata, user_data=base64.b64encode(text).decode())
 
     def together_at_most(self, limit: int) -> int:
         """Return how many servers may be asked for in one request, up to ``limit``.

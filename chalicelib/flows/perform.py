@@ -21,9 +21,16 @@ from chalicelib.core.member import (
 )
 from chalicelib.core.plan import Create, Label, Plan, Record, Remove, RemoveStray, Step, Strike
 from chalicelib.core.round import Setback
+from chalicelib.flows import intakes
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
-from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, ServerOrder
+from chalicelib.ports.cloud import (
+    Cloud,
+    CloudRefused,
+    CloudUnavailable,
+    CredentialBroken,
+    ServerOrder,
+)
 from chalicelib.ports.storage import Lease
 
 
@@ -35,6 +42,7 @@ class Round:
         setback: what went wrong, if something did.
         creation_failed: no more servers are asked for in this round.
         cut_short: the time was over before the steps were.
+        intake_is_known: whether it was looked up already where new servers post their samples.
     """
 
     s: Services
@@ -46,6 +54,8 @@ class Round:
     setback: Setback | None = None
     creation_failed: bool = False
     cut_short: bool = False
+    intake_is_known: bool = False
+    intake_url: str | None = None
     activities: list[Activity] = field(default_factory=list)
 
     def time_is_over(self) -> bool:
@@ -124,6 +134,7 @@ def _create(r: Round, step: Create) -> None:
     """
     configuration = r.s.launch_configurations.get(r.group.project_id, r.group.launch_configuration_id)
     together = configuration.server.together_at_most(step.count)
+    configuration = _with_intake(r, configuration)
     left = step.count
     while left and not r.creation_failed and not r.time_is_over():
         count = min(left, together)
@@ -137,6 +148,23 @@ def _create(r: Round, step: Create) -> None:
                 r.fail_creation(Setback(kind=TroubleKind.REFUSED, reason=refused.reason))
         except CloudUnavailable as busy:
             r.fail_creation(Setback(kind=TroubleKind.CLOUD, reason=busy.reason, retry_after=busy.retry_after))
+
+
+def _with_intake(r: Round, configuration: LaunchConfiguration) -> LaunchConfiguration:
+    """Return the configuration of servers that know where to post samples, if the group has an intake.
+
+    It is looked up once a round. Servers are made even when the token cannot be opened.
+    """
+    if not r.intake_is_known:
+        try:
+            r.intake_url = intakes.url_for_servers(r.s, r.group)
+        except CredentialBroken as broken:
+            detail = f"New servers get no URL for samples; rotate the intake. {broken.reason}"
+            r.tell(ActivityKind.GROUP_TROUBLED, detail)
+        r.intake_is_known = True
+    if r.intake_url is None:
+        return configuration
+    return replace(configuration, server=configuration.server.given_intake(r.intake_url))
 
 
 def _request(r: Round, configuration: LaunchConfiguration, count: int, zone: str | None) -> None:

@@ -17,10 +17,10 @@ from keystoneauth1.exceptions import ClientException, HttpError
 from keystoneauth1.identity import v3
 
 from chalicelib.core.credential import Credential, CredentialType
-from chalicelib.openstack.recent import Recent
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.openstack.translation import not_asked, refused, sentence, twice
 from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, Vault
+from chalicelib.recent import Recent
 
 _KEPT_SECONDS = 60
 _KEPT_AT_MOST = 1000

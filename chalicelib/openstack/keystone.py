@@ -21,10 +21,10 @@ from chalicelib.core.credential import Caller, Credential
 from chalicelib.core.errors import Forbidden, Invalid, NotFound, ThermostatError, Unauthenticated, Unavailable
 from chalicelib.core.ids import ProjectId, UserId
 from chalicelib.openstack.delegation import Delegations
-from chalicelib.openstack.recent import Recent
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.openstack.translation import cloud_error, refused, sentence, twice
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable
+from chalicelib.recent import Recent
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 """What Keystone's tokens, of whatever kind, are made of."""

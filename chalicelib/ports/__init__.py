@@ -10,6 +10,7 @@ from typing import Protocol
 from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -48,6 +49,8 @@ class Limits:
         lease_seconds: how long a round that died blocks its group.
         adoption_seconds: how long a server that was asked for may stay unseen before it is given up.
         tick_seconds: how often alarms and metric policies are judged.
+        samples_days: how long samples are kept, in periods and in whole hours.
+        samples_shards: in how many parts each period of a series is written.
     """
 
     quota: Quota
@@ -57,6 +60,8 @@ class Limits:
     lease_seconds: int = 75
     adoption_seconds: int = 60
     tick_seconds: int = 60
+    samples_days: int = 15
+    samples_shards: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,10 @@ class Services:
     executions: Executions
     activities: Activities
     usage: Usage
+    folds: Folds
+    intakes: Intakes
+    meters: MeterBooks
+    roster: Roster
     vault: Vault
     identity: Identity
     clouds: Clouds

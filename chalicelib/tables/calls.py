@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection.base import BOTOCORE_EXCEPTIONS
 from pynamodb.exceptions import CancellationReason, PutError, PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -37,7 +38,15 @@ _TOO_BUSY = {
 
 
 class Refused(Exception):
-    """The condition of a single write did not hold; nothing was written."""
+    """The condition of a single write did not hold; nothing was written.
+
+    Attributes:
+        item: what is stored there, raw; None where there is nothing, or it was not asked for.
+    """
+
+    def __init__(self, item: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.item = item
 
 
 def perform(call: Callable[[], T]) -> T:
@@ -55,7 +64,7 @@ def perform(call: Callable[[], T]) -> T:
         except PynamoDBException as error:
             codes = _codes(error)
             if "ConditionalCheckFailedException" in codes:
-                raise Refused from error
+                raise Refused(_stored_item(error)) from error
             conflict = bool(codes & _IN_THE_WAY) and "ConditionalCheckFailed" not in codes
             if not conflict and not _is_unavailable(error, codes):
                 raise
@@ -65,6 +74,30 @@ def perform(call: Callable[[], T]) -> T:
                 ) from error
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (spreads those who collided)
     raise AssertionError("the last try returns or raises")
+
+
+def put(database: Database, row: Row, condition: Condition) -> None:
+    """Write the whole row on a condition; a refusal brings along what is stored, which saves to read it.
+
+    Raises:
+        Refused, Unavailable: as ``perform``.
+    """
+    request = row.get_save_kwargs_from_instance(condition, "ALL_OLD")
+
+    def write() -> None:
+        try:
+            database.connection.dispatch("PutItem", request)
+        except BOTOCORE_EXCEPTIONS as error:
+            raise PutError("Failed to put an item", error) from error
+
+    perform(write)
+
+
+def _stored_item(error: PynamoDBException) -> dict[str, Any] | None:
+    """Return the item that a refused write came back with; pynamodb keeps it in the cause of the cause."""
+    answered = error.cause.__cause__ if error.cause is not None else None
+    response: dict[str, Any] = answered.response if isinstance(answered, ClientError) else {}  # type: ignore[assignment]
+    return response.get("Item")
 
 
 def _codes(error: PynamoDBException) -> set[str]:

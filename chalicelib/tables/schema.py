@@ -10,9 +10,12 @@ from pynamodb.attributes import TTLAttribute
 from chalicelib.tables.activities import ActivityRow
 from chalicelib.tables.credentials import CredentialRow
 from chalicelib.tables.executions import ExecutionRow
+from chalicelib.tables.folds import FoldRow
 from chalicelib.tables.group_rows import GroupRow
+from chalicelib.tables.intakes import IntakeRow, IntakeTokenRow
 from chalicelib.tables.launch_configurations import LaunchConfigurationRow
 from chalicelib.tables.members import MemberRow
+from chalicelib.tables.meters import MeterRow
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.policy_states import PolicyStateRow
 from chalicelib.tables.rows import Row
@@ -31,6 +34,10 @@ _ROWS: tuple[type[Row], ...] = (
     ExecutionRow,
     ActivityRow,
     UsageRow,
+    FoldRow,
+    IntakeRow,
+    IntakeTokenRow,
+    MeterRow,
 )
 
 

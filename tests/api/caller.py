@@ -45,6 +45,7 @@ class Estate:
     webhook_id: str
     token: str
     execution_id: str
+    intake_token: str
 
     def path(self, template: str) -> str:
         """Return the path with our ids in it."""
@@ -167,11 +168,19 @@ class Api:
         self.secrets.add(token_in(document["url"]))
         return document
 
+    def intake(self, group_id: str) -> dict[str, Any]:
+        """Return the new intake of a group; its URL is a secret from now on."""
+        answer = self.put(f"/v1/groups/{group_id}/intake")
+        assert answer.status == 201, answer.document
+        self.secrets.add(token_in(answer.document["url"]))
+        return cast(dict[str, Any], answer.document)
+
     def estate(self) -> Estate:
         """Make one of everything; the group has settled at 3 members and no cooldown holds it."""
         group = self.group()
         policy = self.policy(group["id"])
         webhook = self.webhook(policy["id"])
+        intake = self.intake(group["id"])
         execution = self.post(f"/v1/policies/{policy['id']}/executions").document
         self.world.settle()
         self.world.clock.pass_(3600)
@@ -184,6 +193,7 @@ class Api:
             webhook_id=webhook["id"],
             token=token_in(webhook["url"]),
             execution_id=execution["id"],
+            intake_token=token_in(intake["url"]),
         )
 
     def _created(self, path: str, body: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,19 @@ from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
 from tests.fakes.policy_states import FakePolicyStates
+from tests.fakes.samples import FakeFolds, FakeIntakes, FakeMeters
 from tests.fakes.services import FakeQueue, FakeVault
 
 __all__ = [
     "FakeActivities",
     "FakeCredentials",
     "FakeExecutions",
+    "FakeFolds",
     "FakeGroups",
+    "FakeIntakes",
     "FakeLaunchConfigurations",
     "FakeMembers",
+    "FakeMeters",
     "FakePolicies",
     "FakePolicyStates",
     "FakeQueue",

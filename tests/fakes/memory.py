@@ -12,14 +12,18 @@ from chalicelib.core.activity import Activity
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.execution import Execution
+from chalicelib.core.fold import Fold, Hour
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ProjectId
+from chalicelib.core.intake import Intake
 from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.member import Member
+from chalicelib.core.meters import Meters
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.quota import Quota
-from chalicelib.ports.storage import Page
+from chalicelib.core.series import Series
+from chalicelib.ports.storage import GroupKey, Page
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -61,6 +65,10 @@ class Memory:
     webhooks: dict[Key, Webhook] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)
+    intakes: dict[Key, Intake] = field(default_factory=dict)
+    folds: dict[Series, dict[tuple[datetime, int], Fold]] = field(default_factory=dict)
+    hours: dict[Series, dict[datetime, Hour]] = field(default_factory=dict)
+    meters: dict[GroupKey, Meters] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def usage(self, project_id: str) -> Quota:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.core.activity import Activity, ActivityKind
@@ -13,6 +14,7 @@ from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, Proj
 from chalicelib.core.policy import Policy
 from chalicelib.core.quota import Quota
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.samples import Folds, Intakes, MeterBooks
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -30,9 +32,12 @@ from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
 from chalicelib.tables.executions import ExecutionTable
+from chalicelib.tables.folds import FoldTable
 from chalicelib.tables.groups import GroupTable
+from chalicelib.tables.intakes import IntakeTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
+from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
 from chalicelib.tables.usage import UsageTable
@@ -40,6 +45,7 @@ from chalicelib.tables.webhooks import WebhookTable
 from tests import fakes
 from tests.core.factories import NOW, a_credential, a_group, a_launch_configuration, a_policy, seconds
 
+KEEP_DAYS = 15
 QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3)
 
 
@@ -57,6 +63,9 @@ class Storage:
     executions: Executions
     activities: Activities
     usage: Usage
+    folds: Folds
+    intakes: Intakes
+    meters: MeterBooks
     project: ProjectId
 
     def a_stored_group(self, **changes: Any) -> Group:
@@ -111,6 +120,9 @@ def in_memory(shards: int = 8) -> Storage:
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
         usage=fakes.FakeUsage(memory),
+        folds=fakes.FakeFolds(memory),
+        intakes=fakes.FakeIntakes(memory),
+        meters=fakes.FakeMeters(memory, timedelta(days=KEEP_DAYS)),
         project=_project(),
     )
 
@@ -128,6 +140,9 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),
+        folds=FoldTable(database, 4, KEEP_DAYS),
+        intakes=IntakeTable(database),
+        meters=MeterTable(database, KEEP_DAYS, lambda: 0.0),
         project=_project(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,8 @@ from chalicelib.api.documents.common import (
 from chalicelib.core.credential import Caller, Credential, CredentialStatus, CredentialType
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import CredentialId, LaunchConfigurationId, ProjectId
-from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate
+from chalicelib.core.intake import URL_MAX_CHARACTERS
+from chalicelib.core.launch import INTAKE_PLACEHOLDER, LaunchConfiguration, LaunchType, ServerTemplate
 
 _USER_DATA_MAX_BYTES = 65_535
 """Nova's limit, on the encoded text."""
@@ -53,17 +55,21 @@ class ServerDocument(Input, kw_only=True):
     tags: Annotated[list[Tag], Meta(max_length=_TAGS_MAX)] = []
     scheduler_hints: NovaDocument = {}
     block_device_mapping_v2: Annotated[list[NovaDocument], Meta(max_length=20)] = []
+    intake_in_user_data: bool = False
 
     def to_template(self) -> ServerTemplate:
         """Return the template.
 
         Raises:
-            Invalid: the user data is not base64, there is nothing to boot from, or a document of Nova's is
-                nested too deep to be anything that Nova takes.
+            Invalid: the user data is not base64, or has no place for the intake though it is wanted there;
+                there is nothing to boot from; or a document of Nova's is nested too deep to be anything that
+                Nova takes.
         """
         _require_shallow(self.scheduler_hints, self.networks, self.block_device_mapping_v2)
         if self.user_data is not None:
             _require_base64(self.user_data)
+        if self.intake_in_user_data:
+            _require_placeholder(self.user_data or "")
         if self.image is None and not self.block_device_mapping_v2:
             raise Invalid("launch_configuration.image", "Give an image, or block devices to boot from.")
         return ServerTemplate(
@@ -78,6 +84,7 @@ class ServerDocument(Input, kw_only=True):
             tags=tuple(self.tags),
             scheduler_hints=self.scheduler_hints,
             block_device_mapping_v2=tuple(self.block_device_mapping_v2),
+            intake_in_user_data=self.intake_in_user_data,
         )
 
 
@@ -97,6 +104,22 @@ def _require_base64(text: str) -> None:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid("launch_configuration.user_data", "user_data is not base64.") from error
+
+
+def _require_placeholder(user_data: str) -> None:
+    """Refuse user data that does not say where the URL goes, or that would be too long with it."""
+    text = base64.b64decode(user_data)
+    if INTAKE_PLACEHOLDER not in text:
+        raise Invalid(
+            "launch_configuration.intake_placeholder",
+            f"With intake_in_user_data, user_data holds {INTAKE_PLACEHOLDER.decode()} where the URL goes.",
+        )
+    longest = len(text.replace(INTAKE_PLACEHOLDER, b"-" * URL_MAX_CHARACTERS))
+    if math.ceil(longest / 3) * 4 > _USER_DATA_MAX_BYTES:
+        raise Invalid(
+            "launch_configuration.user_data",
+            "With the URL of the intake in it, user_data is too long for Nova.",
+        )
 
 
 class NewLaunchConfiguration(Input, kw_only=True):
@@ -164,6 +187,7 @@ def launch_configuration_document(
             tags=list(template.tags),
             scheduler_hints=dict(template.scheduler_hints),
             block_device_mapping_v2=[dict(device) for device in template.block_device_mapping_v2],
+            intake_in_user_data=template.intake_in_user_data,
         ),
         created_at=utc(configuration.created_at),
         updated_at=utc(configuration.created_at),

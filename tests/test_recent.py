@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from chalicelib.openstack.recent import Recent
+from chalicelib.recent import Recent
 from tests.openstack.site import Clock
 
 

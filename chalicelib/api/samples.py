@@ -1,0 +1,145 @@
+"""/v1/samples and /v1/intake/{token}/...: where samples come in, in every format; and which metrics came."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib.api.context import Call, known_id
+from chalicelib.api.documents.samples import MetricList, NewSamples, metric_list
+from chalicelib.api.operation import Access, Refusal, Reply, View, operation
+from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.ids import GroupId
+from chalicelib.core.sample import Batch, Rejection
+from chalicelib.flows import intakes
+from chalicelib.flows.observe import Observed, observe
+from chalicelib.intake.metrics import plain
+from chalicelib.intake.metrics.answer import Answer
+from chalicelib.intake.metrics.inflate import inflated
+from chalicelib.ports.storage import GroupKey
+
+blueprint = Blueprint(__name__)
+
+_BODY_MAX_BYTES = 4 * 1024 * 1024
+"""With base64 around it this still fits what Lambda takes."""
+_BATCH_ID_MAX_CHARACTERS = 255
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Parse = Callable[[bytes, Mapping[str, str], Mapping[str, str], datetime], Batch]
+Tell = Callable[[int, Sequence[Rejection], Mapping[str, str]], Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format of samples, and the path below an intake's URL where it comes in.
+
+    Attributes:
+        name: of the operation.
+        says: its summary.
+        answers: the document type of each status that is a success; None where it has no JSON.
+        refusal: how an error is told in its protocol; None is with our error document.
+        body: the document type of the request, where it is JSON of ours.
+        media_types: of requests and answers, where they are not.
+    """
+
+    name: str
+    path: str
+    says: str
+    parse: Parse
+    answer: Tell
+    answers: Mapping[int, Any]
+    refusal: Refusal | None = None
+    body: Any = None
+    media_types: tuple[str, ...] = ()
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="post_intake_samples",
+        path="/samples",
+        says="Post samples of the group that the intake belongs to.",
+        parse=plain.parse,
+        answer=plain.answer,
+        answers={202: plain.SamplesTaken},
+        body=plain.PlainSamples,
+    ),
+)
+"""Every format; one that is added here has its route, its checks and its place in the OpenAPI document."""
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/v1/samples",
+    body=NewSamples,
+    body_is_raw=True,
+    body_max_bytes=_BODY_MAX_BYTES,
+    answers={202: plain.SamplesTaken},
+    content_types=("*/*",),
+)
+def post_samples(call: Call) -> Reply:
+    """Post samples of a group."""
+    body = inflated(call.raw_body)
+    said = plain.document(body, NewSamples)
+    group = call.services.groups.get(call.caller.project_id, GroupId(said.group_id))
+    key = GroupKey(project_id=group.project_id, group_id=group.id)
+    observed = _observe(call, key, body, plain.batch_of(said, call.now))
+    return Reply(plain.taken(observed.accepted, observed.rejected), 202)
+
+
+@operation(blueprint, "GET", "/v1/groups/{group_id}/metrics", answers={200: MetricList})
+def list_metrics(call: Call, group_id: str) -> Reply:
+    """List the metrics of a group, with their dimensions."""
+    group = call.services.groups.get(call.caller.project_id, GroupId(known_id(group_id, "group")))
+    key = GroupKey(project_id=group.project_id, group_id=group.id)
+    return Reply(metric_list(call.services.meters.of_group(key)))
+
+
+def _observe(call: Call, key: GroupKey, body: bytes, batch: Batch) -> Observed:
+    """Count the samples; the sender's own name of the request counts more than what is in it."""
+    name = call.headers.get("idempotency-key") or hashlib.sha256(body).hexdigest()
+    if len(name) > _BATCH_ID_MAX_CHARACTERS:
+        raise Invalid(
+            "samples.batch_id", f"Idempotency-Key has at most {_BATCH_ID_MAX_CHARACTERS} characters."
+        )
+    return observe(call.services, key, batch, default_batch_id=name)
+
+
+def _register(format_: Format) -> None:
+    """Make a format's route."""
+
+    def post(call: Call, intake_token: str) -> Answer:
+        if not _TOKEN.fullmatch(intake_token):
+            raise NotFound("intake.unknown", "There is no such intake.")
+        key = intakes.group_of_token(call.services, intake_token)
+        body = inflated(call.raw_body)
+        batch = format_.parse(body, call.headers, call.query, call.now)
+        observed = _observe(call, key, body, batch)
+        return format_.answer(observed.accepted, observed.rejected, call.headers)
+
+    post.__name__, post.__doc__ = format_.name, format_.says
+    view: View = post
+    operation(
+        blueprint,
+        "POST",
+        f"/v1/intake/{{intake_token}}{format_.path}",
+        access=Access.OPEN,
+        body=format_.body,
+        body_is_raw=True,
+        body_max_bytes=_BODY_MAX_BYTES,
+        any_query=True,
+        answers=format_.answers,
+        refusal=format_.refusal,
+        foreign=format_.media_types,
+        content_types=("*/*",),
+    )(view)
+
+
+for _format in FORMATS:
+    _register(_format)

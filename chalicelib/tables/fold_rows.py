@@ -1,0 +1,145 @@
+"""How folds and hours lie in their rows: one compact attribute each, for a row is written whole each time.
+
+A member that reported once takes some 30 bytes: its id, its value, and when, in milliseconds since the
+period began.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.core.aggregate import Aggregate
+from chalicelib.core.fold import Fold, Hour, MemberFold
+from chalicelib.core.ids import MemberId
+
+_BATCH_BYTES = 8
+_MILLISECOND = timedelta(milliseconds=1)
+
+Number = int | float
+
+
+class _Total(msgspec.Struct, array_like=True):
+    count: int
+    sum: Number
+    minimum: Number
+    maximum: Number
+    positive: dict[int, int]
+    negative: dict[int, int]
+    zeros: int
+
+
+class _Fold(msgspec.Struct, array_like=True):
+    """``members``: [value, ms] of one that reported once, else [count, sum, minimum, maximum, last, ms]."""
+
+    total: _Total
+    members: dict[bytes, list[Number]]
+    batches: bytes
+
+
+class _Hour(msgspec.Struct, array_like=True):
+    total: _Total
+    load: Number
+    load_maximum: Number
+
+
+_encoder = msgspec.msgpack.Encoder()
+_folds = msgspec.msgpack.Decoder(_Fold)
+_hours = msgspec.msgpack.Decoder(_Hour)
+
+
+def encode_fold(fold: Fold) -> bytes:
+    """Return what is written of a fold; its series and period are in the key."""
+    members = {_member_key(id_): _part(part, fold.start) for id_, part in fold.members.items()}
+    return _encoder.encode(_Fold(_total(fold.total), members, b"".join(sorted(fold.batches))))
+
+
+def decode_fold(data: bytes, start: datetime, seconds: int) -> Fold:
+    """Return the fold that ``encode_fold`` was given."""
+    row = _folds.decode(data)
+    names = row.batches
+    return Fold(
+        start=start,
+        seconds=seconds,
+        total=_aggregate(row.total),
+        members={_member_id(key): _member_fold(part, start) for key, part in row.members.items()},
+        batches=frozenset(names[at : at + _BATCH_BYTES] for at in range(0, len(names), _BATCH_BYTES)),
+    )
+
+
+def encode_hour(hour: Hour) -> bytes:
+    """Return what is written of an hour."""
+    return _encoder.encode(_Hour(_total(hour.total), hour.load, hour.load_maximum))
+
+
+def decode_hour(data: bytes, start: datetime) -> Hour:
+    """Return the hour that ``encode_hour`` was given."""
+    row = _hours.decode(data)
+    return Hour(
+        start=start, total=_aggregate(row.total), load=float(row.load), load_maximum=float(row.load_maximum)
+    )
+
+
+def _part(part: MemberFold, start: datetime) -> list[Number]:
+    milliseconds = (part.last_at - start) // _MILLISECOND
+    if part.count == 1:
+        return [_short(part.last), milliseconds]
+    values = (part.sum, part.minimum, part.maximum, part.last)
+    return [part.count, *map(_short, values), milliseconds]
+
+
+def _member_fold(part: list[Number], start: datetime) -> MemberFold:
+    *values, at = part
+    count, sum_, minimum, maximum, last = values if len(values) > 1 else (1, *values * 4)
+    return MemberFold(
+        count=int(count),
+        sum=float(sum_),
+        minimum=float(minimum),
+        maximum=float(maximum),
+        last=float(last),
+        last_at=start + int(at) * _MILLISECOND,
+    )
+
+
+def _total(total: Aggregate) -> _Total:
+    return _Total(
+        total.count,
+        _short(total.sum),
+        _short(total.minimum),
+        _short(total.maximum),
+        dict(total.positive),
+        dict(total.negative),
+        total.zeros,
+    )
+
+
+def _aggregate(total: _Total) -> Aggregate:
+    return Aggregate(
+        count=total.count,
+        sum=float(total.sum),
+        minimum=float(total.minimum),
+        maximum=float(total.maximum),
+        positive=total.positive,
+        negative=total.negative,
+        zeros=total.zeros,
+    )
+
+
+def _short(value: float) -> Number:
+    """Return a whole number as one, which takes fewer bytes; it comes back as the same value."""
+    return int(value) if abs(value) < 2**31 and value == int(value) else value
+
+
+def _member_key(id_: MemberId) -> bytes:
+    """Return the 16 bytes of a UUID behind a zero, or any other id as text, which never begins with one."""
+    try:
+        number = uuid.UUID(id_)
+    except ValueError:
+        return id_.encode()
+    return b"\0" + number.bytes if str(number) == id_ else id_.encode()
+
+
+def _member_id(key: bytes) -> MemberId:
+    return MemberId(str(uuid.UUID(bytes=key[1:])) if key[:1] == b"\0" else key.decode())
