@@ -3,9 +3,9 @@
     cpu,host=web-1,cpu=cpu-total usage_idle=93.5,usage_user=4.1 1795600000000000000
 
 A field is a metric: ``cpu.usage_idle``; one that is called ``value`` has the name of its measurement. The
-tag ``server_id``, or else ``host``, is the source; other tags are dimensions. Text and booleans are no metrics
-and are passed over, for Telegraf sends some with everything. A line is counted whole or rejected whole; its
-place in the request, comments and empty lines included, is the place of all its samples.
+tag ``server_id``, or else ``host``, is the source; other tags are dimensions. Text and booleans are no
+metrics and are passed over, for Telegraf sends some with everything. A line is counted whole or rejected
+whole; its place in the request, comments and empty lines included, is the place of all its samples.
 
 Answers are InfluxDB's: 204, or 400 when lines were rejected though the others were counted (so do InfluxDB 1
 and InfluxDB Cloud). Telegraf's plugin for InfluxDB 1 sends a batch again and again unless the error says
@@ -64,7 +64,10 @@ _LINE = re.compile(
 _NOTHING = re.compile(r"[ \t\r]*+(?:#[^\n]*+)?(?:\n|\Z)")
 _TAG = re.compile(rf",({_KEY})=({_KEY})")
 _EACH_FIELD = re.compile(rf'({_KEY})=("(?:\\.|[^"\\])*+"|[^", \r\n]++),?', re.DOTALL)
-_NUMBER = re.compile(r"([-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?|-?\d++(?=[iu]))[iu]?", re.ASCII)
+_NUMBER = re.compile(
+    r"([-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)|(-?\d++)i|(\d++)u",
+    re.ASCII,
+)
 _BOOLEANS = frozenset({"t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE"})
 _ESCAPED_IN_A_MEASUREMENT = re.compile(r"\\([, ])")
 _ESCAPED = re.compile(r"\\([,= ])")
@@ -160,7 +163,7 @@ def _number(text: str) -> float | None:
     number = _NUMBER.fullmatch(text)
     if not number:
         raise _Malformed("A field's value is none: a number, text in quotes, or a boolean.")
-    value = float(number[1])
+    value = float(number[number.lastindex or 0])
     if value - value != 0:
         raise _Malformed(NOT_FINITE)
     return value

@@ -45,6 +45,11 @@ _SOURCE_ATTRIBUTES = ("host.id", "service.instance.id", "host.name")
 _DELTA, _CUMULATIVE = 1, 2
 _NO_RECORDED_VALUE = 1
 
+_HISTOGRAM_NOT_DELTA = (
+    "A histogram is counted only as delta; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta "
+    "for the SDK, or use the collector's processor cumulativetodelta."
+)
+
 _CODES: Mapping[HTTPStatus, int] = {
     HTTPStatus.BAD_REQUEST: 3,
     HTTPStatus.UNAUTHORIZED: 16,
@@ -164,13 +169,10 @@ def _measure(encoding: _Encoding, place: _Place) -> Measure | None:
             return one(_number(encoding, place.point))
         case "histogram" | "exponential_histogram":
             if place.stream.aggregation_temporality != _DELTA:
-                raise _rejected(
-                    "A histogram is counted only as delta: set the SDK's environment variable OTEL_EXPORTER_OTLP_"
-                    "METRICS_TEMPORALITY_PREFERENCE=delta, or use the collector's processor cumulativetodelta."
-                )
+                raise _rejected(_HISTOGRAM_NOT_DELTA)
             return _of_histogram(encoding, place.kind, place.point) if place.point.count else None
         case _:
-            raise _rejected("A summary cannot be put together with others: send a histogram.")
+            raise _rejected("A summary cannot be put together with others; send a histogram.")
 
 
 def _number(encoding: _Encoding, point: Any) -> float:

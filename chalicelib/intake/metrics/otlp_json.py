@@ -22,7 +22,7 @@ CONTENT_TYPE = "application/json"
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Struct(msgspec.Struct, rename="camel", gc=False):
+class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What is not there has protobuf's default."""
 
 
