@@ -19,7 +19,8 @@ from chalicelib.core.errors import Invalid
 
 CONTENT_TYPE = "application/json"
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -29,7 +30,7 @@ class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
 class _AnyValue(_Struct):
     string_value: str | None = None
     bool_value: bool | None = None
-    int_value: int | None = None
+    int_value: _Integer | None = None
     double_value: float | None = None
 
 
@@ -43,7 +44,7 @@ class _NumberDataPoint(_Struct):
     time_unix_nano: _Count = 0
     flags: _Count = 0
     as_double: float | None = None
-    as_int: int | None = None
+    as_int: _Integer | None = None
 
 
 class _HistogramDataPoint(_Struct):
@@ -59,7 +60,7 @@ class _HistogramDataPoint(_Struct):
 
 
 class _Buckets(_Struct):
-    offset: int = 0
+    offset: _Integer = 0
     bucket_counts: list[_Count] = []
 
 
@@ -71,7 +72,7 @@ class _ExponentialHistogramDataPoint(_Struct):
     sum: float | None = None
     min: float | None = None
     max: float | None = None
-    scale: int = 0
+    scale: _Integer = 0
     zero_count: _Count = 0
     zero_threshold: float = 0.0
     positive: _Buckets = _Buckets()
@@ -84,18 +85,18 @@ class _Gauge(_Struct):
 
 class _Sum(_Struct):
     data_points: list[_NumberDataPoint] = []
-    aggregation_temporality: int = 0
+    aggregation_temporality: _Integer = 0
     is_monotonic: bool = False
 
 
 class _Histogram(_Struct):
     data_points: list[_HistogramDataPoint] = []
-    aggregation_temporality: int = 0
+    aggregation_temporality: _Integer = 0
 
 
 class _ExponentialHistogram(_Struct):
     data_points: list[_ExponentialHistogramDataPoint] = []
-    aggregation_temporality: int = 0
+    aggregation_temporality: _Integer = 0
 
 
 class _SummaryDataPoint(_Struct):
