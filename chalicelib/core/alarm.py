@@ -140,6 +140,11 @@ class Alarm:
     generation: int = 1
     fingerprint: str | None = None
 
+    @property
+    def actions(self) -> frozenset[PolicyId]:
+        """The policies that any state sets in motion."""
+        return frozenset((*self.alarm_actions, *self.ok_actions, *self.insufficient_data_actions))
+
 
 NOT_EVALUATED = "Nothing has been evaluated yet."
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.quota import Quota
+from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.storage import (
     Activities,
@@ -71,6 +72,8 @@ class Services:
     credentials: Credentials
     policies: Policies
     webhooks: Webhooks
+    alarms: Alarms
+    alarm_history: AlarmHistory
     executions: Executions
     activities: Activities
     usage: Usage
