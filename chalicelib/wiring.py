@@ -21,6 +21,8 @@ from chalicelib.ports import Services
 from chalicelib.queue import SqsQueue
 from chalicelib.settings import Settings
 from chalicelib.tables.activities import ActivityTable
+from chalicelib.tables.alarm_history import AlarmHistoryTable
+from chalicelib.tables.alarms import AlarmTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
 from chalicelib.tables.executions import ExecutionTable
@@ -63,6 +65,8 @@ def services() -> Services:
         policies=PolicyTable(database, found.limits.shards),
         policy_states=PolicyStateTable(database),
         webhooks=WebhookTable(database),
+        alarms=AlarmTable(database, found.limits.shards),
+        alarm_history=AlarmHistoryTable(database),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

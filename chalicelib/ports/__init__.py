@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.quota import Quota
+from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
@@ -83,6 +84,8 @@ class Services:
     policies: Policies
     policy_states: PolicyStates
     webhooks: Webhooks
+    alarms: Alarms
+    alarm_history: AlarmHistory
     executions: Executions
     activities: Activities
     usage: Usage

@@ -8,6 +8,8 @@ from typing import Any
 from pynamodb.attributes import TTLAttribute
 
 from chalicelib.tables.activities import ActivityRow
+from chalicelib.tables.alarm_history import AlarmHistoryRow
+from chalicelib.tables.alarms import AlarmRow
 from chalicelib.tables.credentials import CredentialRow
 from chalicelib.tables.executions import ExecutionRow
 from chalicelib.tables.folds import FoldRow
@@ -31,6 +33,8 @@ _ROWS: tuple[type[Row], ...] = (
     PolicyStateRow,
     WebhookRow,
     TokenRow,
+    AlarmRow,
+    AlarmHistoryRow,
     ExecutionRow,
     ActivityRow,
     UsageRow,

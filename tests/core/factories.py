@@ -7,11 +7,22 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from chalicelib.core.alarm import (
+    NOT_EVALUATED,
+    Alarm,
+    AlarmState,
+    Backend,
+    Comparison,
+    CompositeRule,
+    Severity,
+    ThresholdRule,
+)
 from chalicelib.core.capacity import Adjustment, AdjustmentType, Bounds, Direction
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.credential import Credential, CredentialStatus, CredentialType
 from chalicelib.core.group import Group, Observed, RemovalOrder, Trouble, TroubleKind
 from chalicelib.core.ids import (
+    AlarmId,
     CredentialId,
     GroupId,
     LaunchConfigurationId,
@@ -250,3 +261,39 @@ def a_plan(**changes: Any) -> Plan:
     """Return the plan of a settled group of 2."""
     plan = Plan(steps=(), settled=True, moves=False, current_size=2, in_service=2, failed_builds=())
     return replace(plan, **changes)
+
+
+def a_threshold(**changes: Any) -> ThresholdRule:
+    """Return "2 of 3 minutes with an average above 80"."""
+    rule = ThresholdRule(
+        metric="cpu",
+        comparison=Comparison.GT,
+        threshold=80,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+    )
+    return replace(rule, **changes)
+
+
+def an_alarm(rule: ThresholdRule | CompositeRule | None = None, **changes: Any) -> Alarm:
+    """Return an alarm that sets nothing in motion and has not been evaluated."""
+    alarm = Alarm(
+        project_id=PROJECT,
+        id=AlarmId("alarm-1"),
+        group_id=GROUP,
+        name="cpu-high",
+        backend=Backend.BUILTIN,
+        rule=rule or a_threshold(),
+        enabled=True,
+        severity=Severity.LOW,
+        alarm_actions=(),
+        ok_actions=(),
+        insufficient_data_actions=(),
+        time_constraints=(),
+        state=AlarmState.INSUFFICIENT_DATA,
+        state_reason=NOT_EVALUATED,
+        state_changed_at=LONG_AGO,
+        created_at=LONG_AGO,
+        updated_at=LONG_AGO,
+    )
+    return replace(alarm, **changes)
