@@ -29,14 +29,11 @@ def change(
     """
 
     def attempt() -> Policy:
-        was = s.policies.get(project_id, policy_id)
-        _require(generation, was)
+        was = as_seen("policy", s.policies.get(project_id, policy_id), generation)
         written = s.policies.change(was, edit(was))
         if written.rule != was.rule:
             s.policy_states.delete(project_id, policy_id)
         return written
-        was = as_seen("policy", s.policies.get(project_id, policy_id), generation)
-        return s.policies.change(was, edit(was))
 
     return retried_unless(generation, s, attempt)
 

@@ -59,7 +59,6 @@ from tests.core.factories import (
 )
 
 KEEP_DAYS = 15
-QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3)
 QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3, alarms=3)
 
 

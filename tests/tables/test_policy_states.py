@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.behavior import Advice, Change, Window
+from chalicelib.core.behavior import Advice, Window
 from chalicelib.core.errors import Stale
 from chalicelib.core.execution import Rule, Step, Verdict
 from chalicelib.core.forecast import Expected, Forecast, Verified
+from chalicelib.core.group import Change
 from chalicelib.core.ids import PolicyId
 from chalicelib.core.policy_state import Evaluation, PolicyState
 from tests.core.factories import NOW, POLICY, seconds

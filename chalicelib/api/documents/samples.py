@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.api.documents.common import Input, Link, Time, Uuid, self_link, utc, utc_or_none
-from chalicelib.api.documents.policies import TokenDocument
+from chalicelib.api.documents.webhooks import TokenDocument
 from chalicelib.core.intake import Intake, intake_url
 from chalicelib.core.meters import Meters
 from chalicelib.intake.metrics.plain import PlainSamples
