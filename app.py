@@ -2,7 +2,9 @@
 
     alarm source ──POST hook──▶ api ─▶ scale: decide ─▶ group + execution, one transaction
     owner ───────REST─────────▶ api ─▶ groups, policies, webhooks, credentials
-    minute ──▶ tick ─▶ a message for each shard ─▶ sweep: which groups are due?
+    server ──POST samples─▶ api ─▶ observe: fold ─▶ aggregates
+    minute ──▶ tick ─▶ messages for each shard ─▶ sweep: which groups, which schedules are due?
+                                               └▶ watch: judge alarms, metric policies ─▶ together: decide
     queue ───▶ work ─▶ converge: observe the cloud, plan, perform a bounded round, look again
 
 Event handlers stand here and not in a Blueprint: Chalice gives a Blueprint's handler a path of its own,
@@ -32,8 +34,8 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.errors import as_error_document
-from chalicelib.flows import converge, sweep
-from chalicelib.queue import ConvergeWork, SweepWork, parse
+from chalicelib.flows import converge, sweep, watch
+from chalicelib.queue import ConvergeWork, JudgeWork, SweepWork, WatchWork, parse
 
 app = Chalice(app_name="thermostat")
 
@@ -69,10 +71,14 @@ def tick(event: CloudWatchEvent) -> None:
 
 @app.on_sqs_message(queue=f"thermostat-{os.environ.get('STAGE', 'local')}-work", batch_size=1)
 def work(event: SQSEvent) -> None:
-    """Each message: one round for a group, or one shard's sweep. A raise returns it to the queue."""
+    """Each message: a round for a group, a shard's sweep or judging. A raise returns it to the queue."""
     for record in event:
         match parse(record.body):
             case ConvergeWork(key=key, request_id=request_id):
                 converge.converge(wiring.services(), key, request_id)
             case SweepWork(shard=shard):
                 sweep.sweep(wiring.services(), shard)
+            case WatchWork(shard=shard, after=after):
+                watch.watch(wiring.services(), shard, after)
+            case JudgeWork(key=key):
+                watch.judge_promptly(wiring.services(), key)

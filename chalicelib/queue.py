@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH = 10  # what SQS takes in one request
 _LONGEST_DELAY_SECONDS = 900  # what SQS can hold a message back
+_ASKED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,14 @@ class WatchWork:
     after: str | None
 
 
-Work = ConvergeWork | SweepWork | WatchWork
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeWork:
+    """Judge one group now."""
+
+    key: GroupKey
+
+
+Work = ConvergeWork | SweepWork | WatchWork | JudgeWork
 
 
 def parse(body: str) -> Work:
@@ -66,6 +75,8 @@ def parse(body: str) -> Work:
                 return ConvergeWork(key=key, request_id=request_id)
             case {"kind": "sweep", "shard": int(shard)} if not isinstance(shard, bool) and shard >= 0:
                 return SweepWork(shard=shard)
+            case {"kind": "judge", "project_id": str(project_id), "group_id": str(group_id)}:
+                return JudgeWork(key=GroupKey(project_id=ProjectId(project_id), group_id=GroupId(group_id)))
             case {"kind": "watch", "shard": int(shard), "after": str() | None as after} if (
                 not isinstance(shard, bool) and shard >= 0
             ):
@@ -85,6 +96,7 @@ class SqsQueue:
     def __init__(self, url: str, region: str | None = None) -> None:
         self._url = url
         self._sqs: SQSClient = client("sqs", region)
+        self._asked: dict[GroupKey, datetime] = {}
 
     def converge_soon(self, keys: Sequence[GroupKey], request_id: str, delay_seconds: int = 0) -> None:
         """Ask for a round for each group, after at most 900 s of delay; Unavailable if SQS takes not all."""
@@ -106,6 +118,16 @@ class SqsQueue:
     def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
         """Ask for each shard to be judged, of the groups behind ``after``; Unavailable if SQS does not."""
         self._send(({"kind": "watch", "shard": shard, "after": after} for shard in shards), 0)
+
+    def judge_soon(self, key: GroupKey, slot: datetime) -> None:
+        """Ask for the judging of one group, once for each ``slot`` in this process; may be Unavailable."""
+        if self._asked.get(key) == slot:
+            return
+        body = {"kind": "judge", "project_id": key.project_id, "group_id": key.group_id}
+        self._send([body], 0)
+        if len(self._asked) >= _ASKED_MAX:
+            self._asked.clear()
+        self._asked[key] = slot
 
     def _send(self, bodies: Iterable[Mapping[str, Any]], delay_seconds: int) -> None:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [

@@ -1,4 +1,7 @@
-"""The main job, on the terminal: a group builds, alarms come, it grows, holds, shrinks; and says why."""
+"""The main job, on the terminal: a group builds, alarms come, it grows, holds, shrinks; and says why.
+
+Then the same without anybody's alarms: servers post their CPU, and target tracking holds it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,14 @@ from collections.abc import Callable
 
 from dev import simulated
 from dev.client import Client, Document, call_hook
+from dev.load import Phase, play
 
 _COOLDOWN_SECONDS = 6
+_DAY = (
+    Phase("a quiet morning", 100, 40),
+    Phase("everybody comes at once", 290, 70),
+    Phase("they go home", 90, 90),
+)
 
 
 def run_demo(url: str, auth_url: str, stop: threading.Event) -> None:
@@ -45,6 +54,44 @@ def run_demo(url: str, auth_url: str, stop: threading.Event) -> None:
         _alarm(in_, "the alarm lasts: in", say)
         say(f"                                {_size(client.until(path, _settled))}")
     say(f"The group stays for you: {url}{path}  (TOKEN=$(make -s token))")
+    if not stop.is_set():
+        _follow_the_load(client, configuration, credential, say, stop)
+
+
+def _follow_the_load(
+    client: Client,
+    configuration: Document,
+    credential: Document,
+    say: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    """Let a group hold its CPU at 60 % with nothing but the samples that its servers post."""
+    say("POST /v1/policies               target tracking: hold the servers' mean CPU at 60 %")
+    group = client.post(
+        "/v1/groups", {**_group(configuration, credential), "name": "demo-load", "max_size": 8}
+    )
+    path = f"/v1/groups/{group['id']}"
+    client.post("/v1/policies", _tracking(group))
+    say("PUT  /v1/groups/.../intake      where its servers post their samples")
+    intake = client.call("PUT", f"{path}/intake")["url"]
+    client.until(path, _settled)
+    play(client, path, intake, _DAY, say, stop)
+    for execution in client.get(f"/v1/executions?group_id={group['id']}&limit=100")["executions"][::-1]:
+        if execution["outcome"] == "executed":
+            say(f"{execution['created_at'][11:19]} UTC  {execution['explanation']['summary']}")
+
+
+def _tracking(group: Document) -> Document:
+    return {
+        "name": "hold-cpu",
+        "group_id": group["id"],
+        "type": "target_tracking",
+        "metric": "cpu",
+        "target": 60,
+        "period": 10,
+        "unready": 0,
+        "behavior": {"scale_in": {"stabilization": 30}},
+    }
 
 
 def _group(configuration: Document, credential: Document) -> Document:

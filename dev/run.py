@@ -23,6 +23,9 @@ from dev.simcloud import SimCloud
 from dev.simulated import service_user
 from dev.stack import PortTaken, Stack, require_free
 
+_TICK = os.environ.get("TICK_SECONDS", "10")
+"""Deployed, the tick comes each minute; here it comes more often, so that one need not wait to see."""
+
 _STATE = Path(__file__).resolve().parent.parent / ".state"
 
 
@@ -58,7 +61,7 @@ def _simulated_cloud(port: int) -> Iterator[dict[str, str]]:
 
 
 def _run(port: int, state: Path, user: Mapping[str, str], stop: threading.Event, *, demo: bool) -> int:
-    with Stack(port=port, state=state, service_user=user) as stack:
+    with Stack(port=port, state=state, service_user=user, settings={"TICK_SECONDS": _TICK}) as stack:
         print(f"Thermostat: {stack.url} (logs and state in {state.relative_to(Path.cwd())}/)", flush=True)
         if demo:
             run_demo(stack.url, user["OS_AUTH_URL"], stop)

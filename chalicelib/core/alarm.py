@@ -141,6 +141,11 @@ class Alarm:
     fingerprint: str | None = None
 
     @property
+    def watched(self) -> bool:
+        """Whether we judge it, at the times that its constraints leave."""
+        return self.enabled and self.backend is Backend.BUILTIN
+
+    @property
     def actions(self) -> frozenset[PolicyId]:
         """The policies that any state sets in motion."""
         return frozenset((*self.alarm_actions, *self.ok_actions, *self.insufficient_data_actions))

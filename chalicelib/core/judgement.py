@@ -18,7 +18,6 @@ from chalicelib.core import composite
 from chalicelib.core.alarm import (
     Alarm,
     AlarmState,
-    Backend,
     Comparison,
     LowSamples,
     MissingData,
@@ -89,7 +88,7 @@ def silence_after(rule: ThresholdRule) -> timedelta:
 
 def is_judged(alarm: Alarm, now: datetime) -> bool:
     """Return whether we judge the alarm at ``now``; otherwise its state stays, and sets nothing in motion."""
-    return alarm.enabled and alarm.backend is Backend.BUILTIN and within(alarm.time_constraints, now)
+    return alarm.watched and within(alarm.time_constraints, now)
 
 
 def judge(rule: ThresholdRule, points: Sequence[Datapoint | None], was: AlarmState) -> Judgement:

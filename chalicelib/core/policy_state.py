@@ -18,14 +18,14 @@ class Evaluation:
     Attributes:
         value: what was held against the target; None while it is unknown.
         recommended: the size that would bring the metric to its target; None is no opinion.
-        decided: the size that the group was left with.
+        decided: the size that the group was left with; None where the policy had no say.
         steps: how it came about, in words.
     """
 
     at: datetime
     value: float | None
     recommended: int | None
-    decided: int
+    decided: int | None
     steps: tuple[Step, ...]
 
 

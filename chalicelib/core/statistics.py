@@ -8,25 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.core.aggregate import Aggregate, merged
+from chalicelib.core.datapoint import Datapoint
 from chalicelib.core.fold import WHOLE_GROUP, Fold, MemberFold, members_of, period_of
 from chalicelib.core.ids import MemberId
 from chalicelib.core.series import Statistic
-
-
-@dataclass(frozen=True, slots=True)
-class Datapoint:
-    """The value of one period.
-
-    Attributes:
-        samples: how many samples it is made of.
-    """
-
-    value: float
-    samples: int
 
 
 def datapoints(

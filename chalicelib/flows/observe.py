@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.errors import TooLarge
 from chalicelib.core.fold import (
     EARLY_SECONDS,
+    FINE_SECONDS,
     LATE_SECONDS,
     WHOLE_GROUP,
     Reading,
@@ -55,7 +56,8 @@ class Observed:
 def observe(s: Services, key: GroupKey, batch: Batch, *, default_batch_id: str) -> Observed:
     """Count the samples of a batch, once however often it comes.
 
-    A batch is known by its id and by whom it speaks of: two servers may number their batches alike.
+    A batch is known by its id and by whom it speaks of: two servers may number their batches alike. A group
+    one of whose metrics is closely watched is judged as its samples come, instead of each minute.
 
     Args:
         default_batch_id: for senders without ids of their own: what is the same when a batch comes again.
@@ -74,6 +76,8 @@ def observe(s: Services, key: GroupKey, batch: Batch, *, default_batch_id: str) 
         meters = s.meters.admit(key, {_name_of(reading.series) for reading in readings.values()}, now)
         _refuse_unknown(meters, readings, verdicts)
         _store(s, readings, _batch_name(batch, default_batch_id), meters.fine, verdicts)
+        if any(reading.series.metric in meters.fine for reading in readings.values()):
+            s.queue.judge_soon(key, period_of(now, FINE_SECONDS))
     rejected = tuple(Rejection(index=place, reason=verdicts[place]) for place in sorted(verdicts))
     return Observed(len(readings), rejected)
 

@@ -12,8 +12,11 @@ from datetime import datetime
 
 from chalicelib.core.decision import Decision, Event, decide
 from chalicelib.core.execution import Execution, Explanation, Outcome, Rule, Step, Verdict
+from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ExecutionId, PolicyId, ProjectId, derived_id
+from chalicelib.core.tracking import TargetTracking
+from chalicelib.flows.measure import measure_now
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.ports import Services
@@ -72,7 +75,10 @@ def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
     policy = s.policies.get(ask.project_id, ask.policy_id)
     group = s.groups.get(ask.project_id, policy.group_id)
     now = s.now()
-    decision = decide(policy, group, ask.event, now)
+    event = ask.event
+    if event.proposal is None and isinstance(policy.rule, TargetTracking | Predictive):
+        event = replace(event, proposal=measure_now(s, policy, group))
+    decision = decide(policy, group, event, now)
     execution = execution_of(ask, id_, group, decision, now)
     s.groups.decide(group, decision.group, execution)
     if decision.outcome is Outcome.EXECUTED:

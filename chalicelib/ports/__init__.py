@@ -38,6 +38,9 @@ class Queue(Protocol):
     def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
         """Ask for the judging of each shard's alarms and metric policies, of the groups behind ``after``."""
 
+    def judge_soon(self, key: GroupKey, slot: datetime) -> None:
+        """Ask for the judging of one group; asked again for the same ``slot``, nothing more may be done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

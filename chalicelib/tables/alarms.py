@@ -181,10 +181,9 @@ class AlarmTable:
             transaction.check(row, PolicyRow.group_id == alarm.group_id, no_policy)
 
     def _row(self, alarm: Alarm) -> AlarmRow:
-        is_watched = alarm.enabled and alarm.backend is Backend.BUILTIN
         return self._table.rows.of(
             alarm,
             group_key=joined(alarm.project_id, alarm.group_id),
-            watch_shard=shard_of(alarm.group_id, self._shards) if is_watched else None,
-            watch_place=joined(alarm.group_id, alarm.id) if is_watched else None,
+            watch_shard=shard_of(alarm.group_id, self._shards) if alarm.watched else None,
+            watch_place=joined(alarm.group_id, alarm.id) if alarm.watched else None,
         )

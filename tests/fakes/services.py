@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from chalicelib.core.ids import ProjectId
 from chalicelib.ports.cloud import CredentialBroken
@@ -34,12 +35,17 @@ class FakeQueue:
     rounds: list[tuple[GroupKey, str, int]] = field(default_factory=list)
     shards: list[int] = field(default_factory=list)
     watches: list[tuple[int, str | None]] = field(default_factory=list)
+    judgings: dict[GroupKey, datetime] = field(default_factory=dict)
 
     def converge_soon(self, keys: Sequence[GroupKey], request_id: str, delay_seconds: int = 0) -> None:
         self.rounds += [(key, request_id, delay_seconds) for key in keys]
 
     def sweep_soon(self, shards: Sequence[int]) -> None:
         self.shards += shards
+
+    def judge_soon(self, key: GroupKey, slot: datetime) -> None:
+        if self.judgings.get(key) != slot:
+            self.judgings[key] = slot
 
     def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
         self.watches += [(shard, after) for shard in shards]

@@ -1,0 +1,79 @@
+"""What a judging reads of the metrics: each series once, as far back as anybody needs it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.core.datapoint import Datapoint
+from chalicelib.core.fold import HOUR_SECONDS, Fold, Hour, period_of
+from chalicelib.core.ids import MemberId
+from chalicelib.core.series import Series, Statistic
+from chalicelib.core.statistics import by_member, datapoints, reaching_back
+from chalicelib.flows.hours import compress
+from chalicelib.ports import Services
+
+_HOUR = timedelta(seconds=HOUR_SECONDS)
+_MINUTES_READ = 3 * _HOUR
+"""Where whole hours are read, single minutes are read for the time behind them, but no longer than that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What is to be known of a series: so many of its latest periods."""
+
+    series: Series
+    statistic: Statistic
+    period_seconds: int
+    count: int
+
+    def since(self, now: datetime) -> datetime:
+        """Return since when samples are needed."""
+        return reaching_back(self.statistic, self.period_seconds, self.count, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What was read, as of ``now``."""
+
+    now: datetime
+    _folds: Mapping[Series, Sequence[Fold]]
+
+    def points(self, need: Need) -> tuple[Datapoint | None, ...]:
+        """Return the latest periods that are complete, the oldest first."""
+        return datapoints(self._folds[need.series], need.statistic, need.period_seconds, need.count, self.now)
+
+    def by_member(self, need: Need) -> Mapping[MemberId, float]:
+        """Return what each member reported in the latest complete period that anybody reported in.
+
+        At the very beginning of a period the samples of the one before may still be on their way, so of
+        two periods the newer one with samples counts.
+        """
+        folds, earlier = self._folds[need.series], self.now - timedelta(seconds=need.period_seconds)
+        statistic, seconds = need.statistic, need.period_seconds
+        return by_member(folds, statistic, seconds, self.now) or by_member(folds, statistic, seconds, earlier)
+
+
+def read(s: Services, needs: Iterable[Need], now: datetime) -> Readings:
+    """Read what ``needs`` need: one query for each series, two where whole hours do."""
+    by_series: defaultdict[Series, list[Need]] = defaultdict(list)
+    for need in needs:
+        by_series[need.series].append(need)
+    return Readings(now, {series: _folds(s, series, of, now) for series, of in by_series.items()})
+
+
+def _folds(s: Services, series: Series, needs: Sequence[Need], now: datetime) -> Sequence[Fold]:
+    since = min(need.since(now) for need in needs)
+    if any(need.period_seconds % HOUR_SECONDS for need in needs):
+        return s.folds.read(series, since, now)
+    compress(s, series, now)
+    hours = s.folds.read_hours(series, period_of(since, HOUR_SECONDS), now)
+    behind = hours[-1].start + _HOUR if hours else since
+    minutes = s.folds.read(series, max(behind, since, period_of(now, HOUR_SECONDS) - _MINUTES_READ), now)
+    return [*(_as_fold(hour) for hour in hours), *minutes]
+
+
+def _as_fold(hour: Hour) -> Fold:
+    return Fold(start=hour.start, seconds=HOUR_SECONDS, total=hour.total, members={})

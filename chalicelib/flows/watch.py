@@ -1,0 +1,97 @@
+"""Each tick, for each shard: bring together what is to be judged of each group.
+
+Alarms and metric policies lie in two indexes, both in the order of their groups. A part of both is read,
+all that is known to be whole is judged here, and the rest is passed on before that begins, so that a shard
+with many groups is judged side by side.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chalicelib.core.alarm import Alarm
+from chalicelib.core.errors import ThermostatError
+from chalicelib.core.fold import FINE_SECONDS
+from chalicelib.core.ids import GroupId
+from chalicelib.core.policy import Policy
+from chalicelib.flows.judge import judge
+from chalicelib.ports import Services
+from chalicelib.ports.storage import GroupKey, Page
+
+_log = logging.getLogger(__name__)
+
+_PART = 200
+"""Alarms, and metric policies, that are read at once: no group has more."""
+
+_BEHIND = "$"
+"""Behind a group's id, this sorts behind all that is of the group, whose ids follow a ``#``."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """What is judged of one group."""
+
+    alarms: list[Alarm] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
+
+
+def watch(s: Services, shard: int, after: str | None) -> None:
+    """Judge the alarms and metric policies of one part of a shard, and have the parts behind it judged.
+
+    What goes wrong with one group is logged and keeps no other from being judged.
+    """
+    alarms = s.alarms.watched(shard, after, _PART)
+    policies = s.policies.watched(shard, after, _PART)
+    end = _whole_until(alarms, policies)
+    if end is not None:
+        s.queue.watch_soon([shard], end + _BEHIND)
+    for key, watched in _by_group(alarms.items, policies.items, end).items():
+        try:
+            judge(s, key, watched.alarms, watched.policies, s.limits.tick_seconds)
+        except ThermostatError as error:
+            _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
+
+
+def judge_promptly(s: Services, key: GroupKey) -> None:
+    """Judge one group because a closely watched metric of it has news, not because a tick came."""
+    alarms = [alarm for alarm in s.alarms.of_group(key.project_id, key.group_id) if alarm.watched]
+    policies = [policy for policy in s.policies.of_group(key.project_id, key.group_id) if policy.watched]
+    judge(s, key, alarms, policies, min(FINE_SECONDS, s.limits.tick_seconds))
+
+
+def _whole_until(alarms: Page[Alarm], policies: Page[Policy]) -> GroupId | None:
+    """Return the last group of which all was read, None when that is all there is.
+
+    Where a page ends within a group, the group before it is the last whole one; only a page that is
+    filled by a single group is taken as it is, so that there is always a next part.
+    """
+    ends: list[GroupId] = []
+    for items, marker in ((alarms.items, alarms.marker), (policies.items, policies.marker)):
+        if marker is not None:
+            groups = sorted({item.group_id for item in items})
+            ends.append(groups[-2] if len(groups) > 1 else groups[-1])
+    return min(ends, default=None)
+
+
+def _by_group(
+    alarms: Iterable[Alarm], policies: Iterable[Policy], end: GroupId | None
+) -> dict[GroupKey, Watched]:
+    found: defaultdict[GroupKey, Watched] = defaultdict(Watched)
+    for alarm in alarms:
+        if _whole(alarm, end):
+            found[_key(alarm)].alarms.append(alarm)
+    for policy in policies:
+        if _whole(policy, end):
+            found[_key(policy)].policies.append(policy)
+    return found
+
+
+def _whole(item: Alarm | Policy, end: GroupId | None) -> bool:
+    return end is None or item.group_id <= end
+
+
+def _key(item: Alarm | Policy) -> GroupKey:
+    return GroupKey(project_id=item.project_id, group_id=item.group_id)
