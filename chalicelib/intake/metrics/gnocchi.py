@@ -49,6 +49,8 @@ _UNITS: Mapping[str, timedelta] = {
     **dict.fromkeys(("w", "wk", "week", "weeks"), timedelta(weeks=1)),
 }
 
+_RETRY_AFTER_IS_READ = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS)
+
 
 class _Measure(msgspec.Struct, gc=False):
     timestamp: str | int | float
@@ -78,7 +80,7 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
     samples: list[tuple[int, Sample]] = []
     rejected: list[Rejection] = []
     for index, (source, metric, measure) in enumerate(_measures(body)):
-        check_count(index)
+        check_count(index + 1)
         if math.isfinite(measure.value):
             at = _time(measure.timestamp, now)
             samples.append((index, Sample(metric=metric, at=at, measure=one(measure.value), source=source)))
@@ -144,12 +146,16 @@ def answer(accepted: int, rejected: Sequence[Rejection], headers: Mapping[str, s
 
 
 def refusal(error: ThermostatError, headers: Mapping[str, str]) -> Answer:
-    """Return Gnocchi's error document: nothing of the request was counted."""
+    """Return Gnocchi's error document: nothing of the request was counted.
+
+    Retry-After is sent only with the statuses at which gnocchiclient looks for it: at others, as 503, version
+    7.2 takes it for an argument that none of its exceptions has, and dies of that.
+    """
     del headers
     status = status_of(error)
     if status is HTTPStatus.BAD_REQUEST:
         return _error(status, {"cause": "Invalid input", "reason": error.detail, "detail": []}, {})
-    return _error(status, error.detail, retry_after(error))
+    return _error(status, error.detail, retry_after(error) if status in _RETRY_AFTER_IS_READ else {})
 
 
 def _error(status: HTTPStatus, description: object, headers: Mapping[str, str]) -> Answer:

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from chalicelib.core.errors import Invalid
 from chalicelib.core.sample import Measure
+from chalicelib.intake.metrics.reading import Rejected
 
 _LARGEST_EXPONENT = 1024
 """Two to the power of it is the first that is no float."""
@@ -32,15 +32,15 @@ def explicit(bounds: Sequence[float], counts: Sequence[int]) -> list[Bucket]:
     """Return the buckets that are not empty, of a histogram with explicit bounds; none if it has no bounds.
 
     Raises:
-        Invalid: the bounds are not in order, or not one fewer than the counts.
+        Rejected: the bounds are not in order, or not one fewer than the counts.
     """
     if not bounds and len(counts) <= 1:
         return []
     if len(counts) != len(bounds) + 1:
-        raise _invalid("A histogram has one bucket more than it has bounds.")
+        raise Rejected("a histogram has one bucket more than it has bounds")
     edges = [-math.inf, *bounds, math.inf]
     if not all(low < high for low, high in pairwise(edges)):
-        raise _invalid("The bounds of a histogram are numbers in rising order.")
+        raise Rejected("the bounds of a histogram are numbers in rising order")
     return [(low, high, count) for (low, high), count in zip(pairwise(edges), counts, strict=True) if count]
 
 
@@ -58,14 +58,14 @@ def exponential(
         positive: as ``negative``.
 
     Raises:
-        Invalid: the scale is one that no float needs, or the threshold is below zero.
+        Rejected: the scale is one that no float needs, or the threshold is below zero.
     """
     if abs(scale) > _SCALE_MAX:
-        raise _invalid(f"The scale of a histogram is from -{_SCALE_MAX} to {_SCALE_MAX}.")
+        raise Rejected(f"the scale of a histogram is from -{_SCALE_MAX} to {_SCALE_MAX}")
     below = [(-high, -low, count) for low, high, count in _powers(scale, *negative)]
     threshold, count = zeros
     if not 0 <= threshold < math.inf:
-        raise _invalid("The zero threshold of a histogram is a number, not below zero.")
+        raise Rejected("the zero threshold of a histogram is a number, not below zero")
     around = [(-threshold, threshold, count)] if count else []
     return [*reversed(below), *around, *_powers(scale, *positive)]
 
@@ -97,18 +97,18 @@ def measure(
         maximum: as ``minimum``.
 
     Raises:
-        Invalid: it contradicts itself, or says nothing but how many there are.
+        Rejected: it contradicts itself, or says nothing but how many there are.
     """
     if any(said is not None and not math.isfinite(said) for said in (total, minimum, maximum)):
-        raise _invalid("The sum, the minimum and the maximum of a histogram are finite.")
+        raise Rejected("the sum, the minimum and the maximum of a histogram are finite")
     if not buckets:
         return _without_buckets(count, total, minimum, maximum)
     if sum(of_bucket for _, _, of_bucket in buckets) != count:
-        raise _invalid("The counts of a histogram's buckets add up to its count.")
+        raise Rejected("the counts of a histogram's buckets add up to its count")
     lowest = _begin(buckets[0]) if minimum is None else minimum
     highest = _end(buckets[-1]) if maximum is None else maximum
     if lowest > highest:
-        raise _invalid("The minimum of a histogram is not above its maximum.")
+        raise Rejected("the minimum of a histogram is not above its maximum")
     spread = tuple(
         (_middle(_clamped(low, lowest, highest), _clamped(high, lowest, highest)), of_bucket)
         for low, high, of_bucket in buckets
@@ -116,7 +116,7 @@ def measure(
     estimated = sum(value * of_value for value, of_value in spread)
     total = estimated if total is None else total
     if not math.isfinite(total):
-        raise _invalid("The values of a histogram are too large to be added.")
+        raise Rejected("the values of a histogram are too large to be added")
     return Measure(count=count, sum=total, minimum=lowest, maximum=highest, spread=spread)
 
 
@@ -124,11 +124,11 @@ def _without_buckets(
     count: int, total: float | None, minimum: float | None, maximum: float | None
 ) -> Measure:
     if total is None:
-        raise _invalid("A histogram without buckets has a sum.")
+        raise Rejected("a histogram without buckets has a sum")
     mean = total / count
     lowest, highest = mean if minimum is None else minimum, mean if maximum is None else maximum
     if lowest > highest:
-        raise _invalid("The minimum of a histogram is not above its maximum.")
+        raise Rejected("the minimum of a histogram is not above its maximum")
     spread = ((_clamped(mean, lowest, highest), count),)
     return Measure(count=count, sum=total, minimum=lowest, maximum=highest, spread=spread)
 
@@ -157,7 +157,3 @@ def _middle(low: float, high: float) -> float:
     else:
         value = low / 2 + high / 2
     return _clamped(value, low, high)
-
-
-def _invalid(detail: str) -> Invalid:
-    return Invalid("intake.histogram", detail)

@@ -4,8 +4,8 @@
 
 A field is a metric: ``cpu.usage_idle``; one that is called ``value`` has the name of its measurement. The
 tag ``server_id``, or else ``host``, is the source; other tags are dimensions. Text and booleans are no
-metrics and are passed over, for Telegraf sends some with everything. A line is counted whole or rejected
-whole; its place in the request, comments and empty lines included, is the place of all its samples.
+metrics and are passed over, for Telegraf sends some with everything. A line is rejected whole, and then has
+one place among the samples.
 
 Answers are InfluxDB's: 204, or 400 when lines were rejected though the others were counted (so do InfluxDB 1
 and InfluxDB Cloud). Telegraf's plugin for InfluxDB 1 sends a batch again and again unless the error says
@@ -32,6 +32,7 @@ from chalicelib.intake.metrics.answer import Answer
 from chalicelib.intake.metrics.reading import (
     NO_SUCH_TIME,
     NOT_FINITE,
+    Rejected,
     check_count,
     retry_after,
     status_of,
@@ -84,10 +85,6 @@ _CODES: Mapping[HTTPStatus, str] = {
 }
 
 
-class _Malformed(Exception):
-    """Why a line is rejected; it never leaves this module."""
-
-
 def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now: datetime) -> Batch:
     """Return the samples of the lines; a line without a time is of ``now``.
 
@@ -108,42 +105,50 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
         raise Invalid("intake.body", "The body is not UTF-8.") from error
     samples: list[tuple[int, Sample]] = []
     rejected: list[Rejection] = []
-    for index, line in _lines(text):
+    for number, line in _lines(text):
+        place = len(samples) + len(rejected)
         try:
-            samples += [(index, sample) for sample in _samples(line, unit, now)]
-        except _Malformed as error:
-            rejected.append(Rejection(index=index, reason=str(error)))
+            samples += enumerate(_samples(line, unit, now), place)
+        except Rejected as error:
+            rejected.append(Rejection(index=place, reason=f"line {number}: {error}"))
         check_count(len(samples) + len(rejected))
     return Batch(samples=tuple(samples), rejected=tuple(rejected))
 
 
 def _lines(text: str) -> Iterator[tuple[int, re.Match[str] | None]]:
-    """Yield each line that says something, with its index, or None when it makes no sense."""
-    position = index = 0
+    """Yield each line that says something, with its number, or None when it makes no sense."""
+    position, number = 0, 1
     while position < len(text):
         nothing = _NOTHING.match(text, position)
         found = nothing or _LINE.match(text, position)
         if not nothing:
-            yield index, found
+            yield number, found
         after = found.end() if found else text.find("\n", position) + 1 or len(text)
-        index += max(1, text.count("\n", position, after))  # quoted text may hold line feeds
+        number += text.count("\n", position, after)  # quoted text may hold line feeds
         position = after
 
 
-def _samples(line: re.Match[str] | None, unit: int, now: datetime) -> Iterator[Sample]:
+def _samples(line: re.Match[str] | None, unit: int, now: datetime) -> list[Sample]:
     if line is None:
-        raise _Malformed("This is no line protocol: measurement,tag=... field=value time.")
+        raise Rejected("this is no line protocol: measurement,tag=value field=value time")
     measurement, tags, fields, time = line.groups()
     at = now if time is None else time_of(int(time) * unit)
     if at is None:
-        raise _Malformed(NO_SUCH_TIME)
+        raise Rejected(NO_SUCH_TIME)
     source, dimensions = _source_and_dimensions(tags)
     measurement = _plain(measurement, _ESCAPED_IN_A_MEASUREMENT)
-    for name, text in _EACH_FIELD.findall(fields):
-        value = _number(text)
-        if value is not None:
-            metric = measurement if name == "value" else f"{measurement}.{_plain(name)}"
-            yield Sample(metric=metric, at=at, measure=one(value), source=source, dimensions=dimensions)
+    values = [(name, _number(text)) for name, text in _EACH_FIELD.findall(fields)]
+    return [
+        Sample(
+            metric=measurement if name == "value" else f"{measurement}.{_plain(name)}",
+            at=at,
+            measure=one(value),
+            source=source,
+            dimensions=dimensions,
+        )
+        for name, value in values
+        if value is not None
+    ]
 
 
 def _source_and_dimensions(tags: str) -> tuple[str | None, tuple[tuple[str, str], ...]]:
@@ -162,19 +167,19 @@ def _number(text: str) -> float | None:
         return None
     number = _NUMBER.fullmatch(text)
     if not number:
-        raise _Malformed("A field's value is none: a number, text in quotes, or a boolean.")
+        raise Rejected("a field's value is a number, text in quotes, or a boolean")
     value = float(number[number.lastindex or 0])
     if value - value != 0:
-        raise _Malformed(NOT_FINITE)
+        raise Rejected(NOT_FINITE)
     return value
 
 
 def answer(accepted: int, rejected: Sequence[Rejection], headers: Mapping[str, str]) -> Answer:
-    """Return 204, or 400 with the lines that were rejected though the others are counted."""
+    """Return 204, or 400 with what was rejected though the others are counted."""
     del accepted, headers
     if not rejected:
         return Answer(status=HTTPStatus.NO_CONTENT)
-    message = f"partial write: {summed_up(rejected, 'line')} dropped={len(rejected)}"
+    message = f"partial write: {summed_up(rejected, 'sample')} dropped={len(rejected)}"
     return _error(HTTPStatus.BAD_REQUEST, message, {})
 
 

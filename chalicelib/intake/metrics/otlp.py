@@ -34,6 +34,7 @@ from chalicelib.intake.metrics.answer import Answer
 from chalicelib.intake.metrics.reading import (
     NO_SUCH_TIME,
     NOT_FINITE,
+    Rejected,
     check_count,
     retry_after,
     status_of,
@@ -46,8 +47,8 @@ _DELTA, _CUMULATIVE = 1, 2
 _NO_RECORDED_VALUE = 1
 
 _HISTOGRAM_NOT_DELTA = (
-    "A histogram is counted only as delta; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta "
-    "for the SDK, or use the collector's processor cumulativetodelta."
+    "a histogram is counted only as delta; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta "
+    "for the SDK, or use the collector's processor cumulativetodelta"
 )
 
 _CODES: Mapping[HTTPStatus, int] = {
@@ -95,13 +96,13 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
     for index, place in enumerate(_points(encoding, encoding.decoded(body))):
         try:
             sample = _sample(encoding, place, now)
-        except Invalid as error:
-            rejected.append(Rejection(index=index, reason=error.detail))
+        except Rejected as error:
+            rejected.append(Rejection(index=index, reason=str(error)))
             sample = None
         if sample is not None:
             samples.append((index, sample))
             values += len(sample.measure.spread)
-        check_count(max(index, values))
+        check_count(max(index + 1, values))
     return Batch(samples=tuple(samples), rejected=tuple(rejected))
 
 
@@ -136,7 +137,7 @@ def _sample(encoding: _Encoding, place: _Place, now: datetime) -> Sample | None:
     """Return the sample of a point, None where nothing was recorded.
 
     Raises:
-        Invalid: the point is rejected, and why.
+        Rejected: the point is not counted, and why.
     """
     point = place.point
     if point.flags & _NO_RECORDED_VALUE:
@@ -146,7 +147,7 @@ def _sample(encoding: _Encoding, place: _Place, now: datetime) -> Sample | None:
         return None
     at = time_of(point.time_unix_nano) if point.time_unix_nano else now
     if at is None:
-        raise _rejected(NO_SUCH_TIME)
+        raise Rejected(NO_SUCH_TIME)
     return Sample(
         metric=place.metric,
         at=at,
@@ -165,22 +166,22 @@ def _measure(encoding: _Encoding, place: _Place) -> Measure | None:
             return one(_number(encoding, place.point))
         case "sum":
             if place.stream.aggregation_temporality not in (_DELTA, _CUMULATIVE):
-                raise _rejected("A sum says whether it is delta or cumulative.")
+                raise Rejected("a sum says whether it is delta or cumulative")
             return one(_number(encoding, place.point))
         case "histogram" | "exponential_histogram":
             if place.stream.aggregation_temporality != _DELTA:
-                raise _rejected(_HISTOGRAM_NOT_DELTA)
+                raise Rejected(_HISTOGRAM_NOT_DELTA)
             return _of_histogram(encoding, place.kind, place.point) if place.point.count else None
         case _:
-            raise _rejected("A summary cannot be put together with others; send a histogram.")
+            raise Rejected("a summary cannot be put together with others; send a histogram")
 
 
 def _number(encoding: _Encoding, point: Any) -> float:
     value = encoding.number_of(point)
     if value is None:
-        raise _rejected("The point has no value.")
+        raise Rejected("the point has no value")
     if not math.isfinite(value):
-        raise _rejected(NOT_FINITE)
+        raise Rejected(NOT_FINITE)
     return float(value)
 
 
@@ -203,13 +204,9 @@ def _dimensions(encoding: _Encoding, attributes: Sequence[Any]) -> tuple[tuple[s
     for each in attributes:
         text = encoding.text_of(each.value)
         if text is None:
-            raise _rejected("An attribute is text, a boolean or a number; a list or a map is no dimension.")
+            raise Rejected("an attribute is text, a boolean or a number; a list or a map is no dimension")
         dimensions[each.key] = text
     return tuple(sorted(dimensions.items()))
-
-
-def _rejected(reason: str) -> Invalid:
-    return Invalid("intake.otlp", reason)
 
 
 def answer(accepted: int, rejected: Sequence[Rejection], headers: Mapping[str, str]) -> Answer:

@@ -23,7 +23,7 @@ _Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class _Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
+class _Struct(msgspec.Struct, rename="camel", gc=False):
     """What is not there has protobuf's default."""
 
 
@@ -36,7 +36,7 @@ class _AnyValue(_Struct):
 
 class _KeyValue(_Struct):
     key: str = ""
-    value: _AnyValue = _AnyValue()
+    value: _AnyValue = msgspec.field(default_factory=_AnyValue)
 
 
 class _NumberDataPoint(_Struct):
@@ -75,8 +75,8 @@ class _ExponentialHistogramDataPoint(_Struct):
     scale: _Integer = 0
     zero_count: _Count = 0
     zero_threshold: float = 0.0
-    positive: _Buckets = _Buckets()
-    negative: _Buckets = _Buckets()
+    positive: _Buckets = msgspec.field(default_factory=_Buckets)
+    negative: _Buckets = msgspec.field(default_factory=_Buckets)
 
 
 class _Gauge(_Struct):
@@ -125,7 +125,7 @@ class _Resource(_Struct):
 
 
 class _ResourceMetrics(_Struct):
-    resource: _Resource = _Resource()
+    resource: _Resource = msgspec.field(default_factory=_Resource)
     scope_metrics: list[_ScopeMetrics] = []
 
 

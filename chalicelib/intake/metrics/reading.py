@@ -24,8 +24,8 @@ VALUES_MAX = 50_000
 REASONS_MAX = 5
 """How many reasons a refusal tells; senders log them, and the rest are most often the same."""
 
-NOT_FINITE = "The value is not a finite number."
-NO_SUCH_TIME = "The time is outside of the calendar."
+NOT_FINITE = "a value is a finite number"
+NO_SUCH_TIME = "the time is outside of the calendar"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,6 +38,10 @@ _STATUSES: tuple[tuple[type[ThermostatError], HTTPStatus], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+
+class Rejected(Exception):
+    """Why one sample is not counted, though the rest of the request is; parsers make it a Rejection."""
 
 
 def time_of(unix_nanoseconds: int) -> datetime | None:

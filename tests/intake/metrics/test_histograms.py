@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Invalid
 from chalicelib.core.sample import Measure
 from chalicelib.intake.metrics.histograms import Bucket, explicit, exponential, measure
+from chalicelib.intake.metrics.reading import Rejected
 
 INF = math.inf
 
@@ -45,7 +45,7 @@ def test_explicit_buckets(bounds: Sequence[float], counts: Sequence[int], bucket
     ],
 )
 def test_bounds_that_make_no_sense(bounds: Sequence[float], counts: Sequence[int]) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Rejected):
         explicit(bounds, counts)
 
 
@@ -76,7 +76,7 @@ def test_zeros_stand_in_the_middle() -> None:
 
 @pytest.mark.parametrize(("scale", "threshold"), [(33, 0), (-33, 0), (0, -1), (0, math.nan), (0, INF)])
 def test_exponents_that_make_no_sense(scale: int, threshold: float) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Rejected):
         exponential(scale, (0, []), (threshold, 1), (0, [1]))
 
 
@@ -135,10 +135,10 @@ def test_without_buckets_the_mean_stands_for_all() -> None:
         ([(1e300, 1e308, 10**10)], 10**10, (None, None, None)),
     ],
 )
-def test_what_contradicts_itself_is_refused(
+def test_what_contradicts_itself_is_rejected(
     buckets: list[Bucket], count: int, said: tuple[float | None, float | None, float | None]
 ) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Rejected):
         measure(buckets, count, *said)
 
 
@@ -176,7 +176,7 @@ def test_each_value_is_taken_for_one_of_its_own_bucket(
     zeros=st.tuples(st.floats(), st.integers(0, 10)),
     said=st.tuples(*[st.none() | st.floats()] * 3),
 )
-def test_whatever_comes_it_is_a_measure_or_refused(
+def test_whatever_comes_it_is_a_measure_or_rejected(
     scale: int,
     offset: int,
     counts: list[int],
@@ -186,7 +186,7 @@ def test_whatever_comes_it_is_a_measure_or_refused(
     try:
         buckets = exponential(scale, (offset, counts), zeros, (offset, counts))
         made = measure(buckets, 2 * sum(counts) + zeros[1] or 1, *said)
-    except Invalid:
+    except Rejected:
         return
     numbers = [made.sum, made.minimum, made.maximum, *(value for value, _ in made.spread)]
     assert all(map(math.isfinite, numbers))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -35,7 +36,10 @@ def parsed(body: str | bytes, **query: str) -> Batch:
         ("m f=1", [sample("m.f", 1, at=NOW)]),
         (f"m f=1   {NS}  ", [sample("m.f", 1)]),
         (f"  m f=1 {NS}\r\n", [sample("m.f", 1)]),
-        (f"a\\ b\\,c,k\\=1=v\\ 2\\,3 x\\ y=1 {NS}", [sample("a b,c.x y", 1, **{"k=1": "v 2,3"})]),
+        (
+            f"a\\ b\\,c,k\\=1=v\\ 2\\,3 x\\ y=1 {NS}",
+            [replace(sample("a b,c.x y", 1), dimensions=(("k=1", "v 2,3"),))],
+        ),
         (f"a\\=b=c f=1 {NS}", [sample("a\\=b=c.f", 1)]),  # a measurement's equals signs are its own
         (f"c:\\dir,path=c:\\x f=1 {NS}", [sample("c:\\dir.f", 1, path="c:\\x")]),
         (f'm text="a b,c=1 \\" # d",f=1,ok=true,no=F {NS}', [sample("m.f", 1)]),
@@ -106,12 +110,12 @@ def test_minutes_and_hours_of_influxdb_1() -> None:
         "m f=-1u",
         "m f=0x1",
         "m f=1_000",
-        "m f=١",
+        "m f=\u0661",
         "m f=NaN",
         "m f=inf",
         "m f=1e999",
         "m g=1,f=nope",
-        "m f=1 ١",
+        "m f=1 \u0661",
     ],
 )
 def test_a_line_that_makes_no_sense_is_rejected_whole_and_alone(line: str) -> None:
@@ -120,20 +124,20 @@ def test_a_line_that_makes_no_sense_is_rejected_whole_and_alone(line: str) -> No
     assert list(reasons(batch)) == [1]
 
 
-def test_the_place_of_a_sample_is_its_line() -> None:
+def test_each_sample_has_a_place_of_its_own_and_so_has_a_rejected_line() -> None:
     batch = parsed('# one\n\na f=1,g=2\nb s="x\ny",f=1\nbad\nc f=1')
     assert [(index, each.metric) for index, each in batch.samples] == [
-        (2, "a.f"),
-        (2, "a.g"),
-        (3, "b.f"),
-        (6, "c.f"),
+        (0, "a.f"),
+        (1, "a.g"),
+        (2, "b.f"),
+        (4, "c.f"),
     ]
-    assert list(reasons(batch)) == [5]
+    assert reasons(batch)[3].startswith("line 6: ")
 
 
 def test_a_time_outside_of_the_calendar_is_rejected() -> None:
     batch = parsed("m f=1 9223372036854775807", precision="h")
-    assert reasons(batch) == {0: "The time is outside of the calendar."}
+    assert reasons(batch) == {0: "line 1: the time is outside of the calendar"}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ fields = st.dictionaries(
     words,
     finite
     | st.integers(-(2**63), 2**63 - 1)
-    | st.text(st.characters(exclude_categories=("Cs",)))
+    | st.text(st.characters(exclude_categories=["Cs"]))
     | st.booleans(),
 )
 
@@ -187,10 +191,10 @@ def test_what_influxs_own_client_writes_is_read(
     measurement: str, tags: dict[str, str], fields: dict[str, object], at: datetime
 ) -> None:
     point = Point(measurement).time(at)
-    for name, value in tags.items():
-        point.tag(name, value)
-    for name, value in fields.items():
-        point.field(name, value)
+    for tag in tags.items():
+        point.tag(*tag)
+    for field in fields.items():
+        point.field(*field)
     numbers = {
         measurement if name == "value" else f"{measurement}.{name}": float(value)
         for name, value in fields.items()
@@ -242,7 +246,7 @@ def test_whatever_comes_it_is_samples_or_refused(body: bytes, precision: str) ->
     except Invalid:
         return
     for index, each in batch.samples:
-        assert 0 <= index <= body.count(b"\n")
+        assert index >= 0
         assert each.metric
         assert math.isfinite(each.measure.sum)
 
@@ -253,11 +257,11 @@ def test_all_counted_is_204_without_a_body() -> None:
 
 
 def test_lines_that_are_rejected_are_told_in_the_words_that_keep_telegraf_from_trying_again() -> None:
-    answer = influx.answer(1, [Rejection(index=4, reason="Why."), Rejection(index=9, reason="Why.")], {})
+    answer = influx.answer(1, [Rejection(index=4, reason="why"), Rejection(index=9, reason="why")], {})
     document = json.loads(answer.body)
     assert answer.status == 400
     assert document["code"] == "invalid"
-    assert document["message"] == document["error"] == "partial write: line 5 and 1 more: Why. dropped=2"
+    assert document["message"] == document["error"] == "partial write: sample 5 and 1 more: why dropped=2"
 
 
 @pytest.mark.parametrize(
