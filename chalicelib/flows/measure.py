@@ -107,7 +107,7 @@ def measured(
 def _seen(
     rule: TargetTracking, group: Group, members: Sequence[Member], need: Need, readings: Readings
 ) -> Observation:
-    serving: dict[str, datetime] = {m.id: m.requested_at for m in members if m.state is MemberState.IN_SERVICE}
+    serving = {str(m.id): m.requested_at for m in members if m.state is MemberState.IN_SERVICE}
     if rule.kind is not MetricKind.AVERAGE:
         known = [point.value for point in readings.points(need) if point is not None]
         value = known[-1] if known else None
@@ -117,7 +117,7 @@ def _seen(
         desired=group.desired_capacity,
         in_service_since=serving,
         awaited=[m.id for m in members if m.state in _AWAITED],
-        values={member: value for member, value in readings.by_member(need).items()},
+        values={str(member): value for member, value in readings.by_member(need).items()},
         now=readings.now,
     )
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.datapoint import Datapoint
 from chalicelib.core.fold import WHOLE_GROUP, Fold, folded
 from chalicelib.core.ids import MemberId
 from chalicelib.core.series import Statistic
-from chalicelib.core.statistics import Datapoint, by_member, datapoints, reaching_back
+from chalicelib.core.statistics import by_member, datapoints, reaching_back
 from tests.core.factories import NOW, seconds
 from tests.core.test_fold import A, B, reading
 
