@@ -11,6 +11,7 @@ from chalicelib.core.errors import Invalid, TooLarge
 from chalicelib.intake.compression import inflated
 
 LIMIT_BYTES = 1000
+WHOLE = gzip.compress(b"whole", mtime=0)
 
 
 @given(body=st.binary(max_size=LIMIT_BYTES).filter(lambda body: not body.startswith(b"\x1f\x8b")))
@@ -39,6 +40,10 @@ def test_the_limit_is_of_what_comes_out() -> None:
         gzip.compress(b"whole", mtime=0) + b"more",
         gzip.compress(b"one", mtime=0) + gzip.compress(b"two", mtime=0),
         gzip.compress(b"whole", mtime=0)[:-8] + bytes(8),
+        WHOLE[:-1],
+        WHOLE + b"more",
+        WHOLE + WHOLE,
+        WHOLE[:-8] + bytes(8),
     ],
 )
 def test_what_is_no_whole_gzip_is_refused(body: bytes) -> None:

@@ -152,7 +152,10 @@ def _samples(line: re.Match[str] | None, unit: int, now: datetime) -> list[Sampl
 
 
 def _source_and_dimensions(tags: str) -> tuple[str | None, tuple[tuple[str, str], ...]]:
-    plain = {_plain(name): _plain(value) for name, value in _TAG.findall(tags)}
+    pairs = [(_plain(name), _plain(value)) for name, value in _TAG.findall(tags)]
+    plain = dict(pairs)
+    if len(plain) < len(pairs):
+        raise Rejected("a tag stands twice")
     sources = [plain.pop(name) for name in _SOURCE_TAGS if name in plain]
     return (sources[0] if sources else None), tuple(sorted(plain.items()))
 

@@ -10,7 +10,7 @@
 |                                          | is new in it is known only to who keeps the one before         |
 | summary                                  | rejected: its quantiles cannot be put together with others'    |
 
-The source is the resource's ``host.id``, which on OpenStack is the server's id, or else
+The source is the resource's ``host.id``, which ought to be the server's id, or else
 ``service.instance.id`` or ``host.name``. A point's own attributes are dimensions. A point's place in the
 request is counted over all of its metrics. Points that say "no value recorded", and histograms of no values,
 are neither counted nor rejected.

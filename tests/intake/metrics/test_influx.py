@@ -98,6 +98,7 @@ def test_minutes_and_hours_of_influxdb_1() -> None:
         "m,a= f=1",
         "m,=b f=1",
         "m,a=b=c f=1",
+        "m,a=b,a=b f=1",
         "m f=1,",
         "m f=1 g=2",
         "m f=1 soon",

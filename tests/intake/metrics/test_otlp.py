@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,6 +213,19 @@ def test_a_point_that_cannot_be_counted_is_rejected_alone(metric: dict[str, Any]
     (rejection,) = batch.rejected
     assert rejection.index == 2
     assert reason in rejection.reason
+
+
+def test_what_opentelemetrys_sdk_for_javascript_was_seen_to_send() -> None:
+    """Delta was preferred; numbers are doubles, and 64-bit integers are now text, now numbers."""
+    body = (Path(__file__).parent / "opentelemetry-js-2.12.json").read_bytes()
+    batch = otlp.parse(body, JSON, {}, NOW)
+    assert not batch.rejected
+    requests, opened, queue, latency = samples(batch)
+    assert {each.source for each in (requests, opened, queue, latency)} == {"s-1"}
+    assert requests.dimensions == (("b", "true"), ("n", "5"), ("route", "/a"))
+    assert [each.measure.sum for each in (requests, opened, queue)] == [3, -2, 7.25]
+    assert (latency.measure.count, latency.measure.sum) == (4, 418)
+    assert [count for _, count in latency.measure.spread] == [1, 2, 1]
 
 
 def test_keys_that_are_not_known_are_passed_over() -> None:
