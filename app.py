@@ -2,7 +2,7 @@
 
     alarm source ──POST hook──▶ api ─▶ scale: decide ─▶ group + execution, one transaction
     owner ───────REST─────────▶ api ─▶ groups, policies, webhooks, credentials
-    minute ──▶ tick ─▶ a message for each shard ─▶ sweep: which groups are due?
+    minute ──▶ tick ─▶ a message for each shard ─▶ sweep: which groups and schedules are due?
     queue ───▶ work ─▶ converge: observe the cloud, plan, perform a bounded round, look again
 
 Event handlers stand here and not in a Blueprint: Chalice gives a Blueprint's handler a path of its own,
@@ -26,6 +26,7 @@ from chalicelib.api import (
     launch_configurations,
     members,
     policies,
+    schedules,
     service,
     webhooks,
 )
@@ -46,6 +47,7 @@ for noun in (
     hooks,
     executions,
     activities,
+    schedules,
 ):
     app.register_blueprint(noun.blueprint)
 

@@ -134,6 +134,7 @@ def _limits(reader: _Reader) -> Limits:
             webhooks=reader.number("QUOTA_WEBHOOKS", 1000),
             launch_configurations=reader.number("QUOTA_LAUNCH_CONFIGURATIONS", 200),
             credentials=reader.number("QUOTA_CREDENTIALS", 50),
+            schedules=reader.number("QUOTA_SCHEDULES", 125),
         ),
         shards=reader.number("SHARDS", 8),
         steps_max=reader.number("STEPS_MAX", 50),

@@ -28,6 +28,7 @@ from chalicelib.tables.groups import GroupTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
 from chalicelib.tables.policies import PolicyTable
+from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
@@ -56,6 +57,7 @@ def services() -> Services:
         credentials=CredentialTable(database),
         policies=PolicyTable(database),
         webhooks=WebhookTable(database),
+        schedules=ScheduleTable(database, found.limits.shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

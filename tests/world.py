@@ -21,7 +21,15 @@ from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
 
-QUOTA = Quota(groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10)
+QUOTA = Quota(
+    groups=10,
+    members=1000,
+    policies=50,
+    webhooks=50,
+    launch_configurations=10,
+    credentials=10,
+    schedules=50,
+)
 LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
 CALLER = Caller(
     user_id=UserId("user-1"), project_id=factories.PROJECT, roles=frozenset({"member"}), token="token"
@@ -60,6 +68,7 @@ class World:
             credentials=fakes.FakeCredentials(self.memory),
             policies=fakes.FakePolicies(self.memory),
             webhooks=fakes.FakeWebhooks(self.memory),
+            schedules=fakes.FakeSchedules(self.memory, self.limits.shards),
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),

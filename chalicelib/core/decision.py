@@ -35,6 +35,7 @@ class Event:
         said: how the sender called its state, for the explanation.
         breach: how far the metric is beyond the alarm's threshold, signed; None where nobody measured it.
         proposal: the size that was computed before, for policies that compute one from metrics.
+        cooldowns_apply: False for a request that neither waits for a cooldown nor starts one.
     """
 
     firing: bool = True
@@ -42,6 +43,7 @@ class Event:
     said: str | None = None
     breach: float | None = None
     proposal: Proposal | None = None
+    cooldowns_apply: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +131,19 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
     if not event.direction.allows(direction):
         detail = f"This webhook may only scale {event.direction}, and the policy would scale {direction}."
         return inquiry.ends(Outcome.DIRECTION_REFUSED, Rule.DIRECTION, Verdict.REFUSE, detail)
-    hold = holding(group.cooldowns, policy.id, direction, now)
+    hold = _hold(inquiry, policy, event, direction, now)
     if hold is not None:
         detail = f"The change is held: {_why_held(hold, now)}."
         return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, detail, hold.retry_at(now))
-    inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
+    if event.cooldowns_apply:
+        inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
+        changed = _changed(group, policy, direction, after, now)
+    else:
+        inquiry.passed(Rule.COOLDOWN, "This request neither waits for a cooldown nor starts one.")
+        changed = replace(group, desired_capacity=after, updated_at=now)
     return Decision(
         outcome=Outcome.EXECUTED,
-        group=_changed(group, policy, direction, after, now),
+        group=changed,
         explanation=Explanation(
             summary=f"Policy {policy.name!r} scales {direction} from {before} to {after}.",
             steps=tuple(inquiry.steps),
@@ -164,7 +171,7 @@ def _shadow(
 ) -> Decision:
     """Say what the policy would have done."""
     before = inquiry.group.desired_capacity
-    hold = holding(inquiry.group.cooldowns, policy.id, direction, now) if direction else None
+    hold = _hold(inquiry, policy, event, direction, now)
     if direction is None:
         would = f"it would leave the group at {before}"
     elif not event.direction.allows(direction):
@@ -175,6 +182,15 @@ def _shadow(
         would = f"it would scale {direction} from {before} to {after}"
     detail = f"The policy is in shadow mode: {would}."
     return inquiry.ends(Outcome.SHADOW, Rule.MODE, Verdict.REFUSE, detail)
+
+
+def _hold(
+    inquiry: _Inquiry, policy: Policy, event: Event, direction: Direction | None, now: datetime
+) -> Stamp | None:
+    """Return the stamp that makes the change wait, or None when it need not."""
+    if direction is None or not event.cooldowns_apply:
+        return None
+    return holding(inquiry.group.cooldowns, policy.id, direction, now)
 
 
 def _changed(group: Group, policy: Policy, direction: Direction, after: int, now: datetime) -> Group:

@@ -23,6 +23,10 @@ class Outcome(StrEnum):
     NOT_ALARM = "not_alarm"
     DIRECTION_REFUSED = "direction_refused"
     GROUP_DELETING = "group_deleting"
+    MISSED = "missed"
+    POLICY_GONE = "policy_gone"
+    SIZES_REFUSED = "sizes_refused"
+    QUOTA_EXCEEDED = "quota_exceeded"
 
 
 class Rule(StrEnum):
@@ -38,6 +42,7 @@ class Rule(StrEnum):
     CHANGE = "change"
     DIRECTION = "direction"
     COOLDOWN = "cooldown"
+    QUOTA = "quota"
 
 
 class Verdict(StrEnum):
@@ -72,14 +77,15 @@ class Execution:
     """One request to scale.
 
     Attributes:
-        source: who asked: ``user:<id>`` or ``webhook:<id>``.
+        policy_id: None where a schedule set sizes without a policy.
+        source: who asked: ``user:<id>``, ``webhook:<id>`` or ``schedule:<id>``.
         event_id: the sender's own id of the event, None where it has none.
         retry_at: when a held request makes sense again.
     """
 
     project_id: ProjectId
     id: ExecutionId
-    policy_id: PolicyId
+    policy_id: PolicyId | None
     group_id: GroupId
     source: str
     event_id: str | None

@@ -19,7 +19,10 @@ _PAGE = 100
 
 
 def bury(s: Services, lease: Lease, group: Group) -> None:
-    """Delete the group's policies with their webhooks, then the group; may die anywhere and run again."""
+    """Delete the group's schedules, policies with their webhooks, then the group; may die and run again."""
+    for schedule in _all(lambda marker: s.schedules.page(group.project_id, group.id, _PAGE, marker)):
+        with suppress(NotFound):
+            s.schedules.delete(group.project_id, schedule.id)
     for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
         delete_policy(s, group.project_id, policy.id)
     s.groups.remove(lease, group)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -71,6 +72,7 @@ class Services:
     credentials: Credentials
     policies: Policies
     webhooks: Webhooks
+    schedules: Schedules
     executions: Executions
     activities: Activities
     usage: Usage

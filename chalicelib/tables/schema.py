@@ -15,6 +15,7 @@ from chalicelib.tables.launch_configurations import LaunchConfigurationRow
 from chalicelib.tables.members import MemberRow
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.rows import Row
+from chalicelib.tables.schedules import ScheduleRow
 from chalicelib.tables.usage import UsageRow
 from chalicelib.tables.webhooks import TokenRow, WebhookRow
 
@@ -26,6 +27,7 @@ _ROWS: tuple[type[Row], ...] = (
     PolicyRow,
     WebhookRow,
     TokenRow,
+    ScheduleRow,
     ExecutionRow,
     ActivityRow,
     UsageRow,

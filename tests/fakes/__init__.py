@@ -7,6 +7,7 @@ from tests.fakes.groups import FakeGroups, FakeMembers
 from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
+from tests.fakes.schedules import FakeSchedules
 from tests.fakes.services import FakeQueue, FakeVault
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FakeMembers",
     "FakePolicies",
     "FakeQueue",
+    "FakeSchedules",
     "FakeUsage",
     "FakeVault",
     "FakeWebhooks",

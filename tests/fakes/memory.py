@@ -18,6 +18,7 @@ from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.member import Member
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.quota import Quota
+from chalicelib.core.schedule import Schedule
 from chalicelib.ports.storage import Page
 
 R = TypeVar("R")
@@ -57,6 +58,7 @@ class Memory:
     credentials: dict[Key, Credential] = field(default_factory=dict)
     policies: dict[Key, Policy] = field(default_factory=dict)
     webhooks: dict[Key, Webhook] = field(default_factory=dict)
+    schedules: dict[Key, Schedule] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -71,6 +73,7 @@ class Memory:
             webhooks=count(self.webhooks, project_id),
             launch_configurations=count(self.launch_configurations, project_id),
             credentials=count(self.credentials, project_id),
+            schedules=count(self.schedules, project_id),
         )
 
     def room(self, project_id: str, quota: Quota, **more: int) -> None:

@@ -12,6 +12,7 @@ from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId
 from chalicelib.core.policy import Policy
 from chalicelib.core.quota import Quota
+from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -33,12 +34,15 @@ from chalicelib.tables.groups import GroupTable
 from chalicelib.tables.launch_configurations import LaunchConfigurationTable
 from chalicelib.tables.members import MemberTable
 from chalicelib.tables.policies import PolicyTable
+from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from tests import fakes
 from tests.core.factories import NOW, a_credential, a_group, a_launch_configuration, a_policy, seconds
 
-QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3)
+QUOTA = Quota(
+    groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3, schedules=3
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Storage:
     credentials: Credentials
     policies: Policies
     webhooks: Webhooks
+    schedules: Schedules
     executions: Executions
     activities: Activities
     usage: Usage
@@ -104,6 +109,7 @@ def in_memory(shards: int = 8) -> Storage:
         credentials=fakes.FakeCredentials(memory),
         policies=fakes.FakePolicies(memory),
         webhooks=fakes.FakeWebhooks(memory),
+        schedules=fakes.FakeSchedules(memory, shards),
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
         usage=fakes.FakeUsage(memory),
@@ -120,6 +126,7 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         credentials=CredentialTable(database),
         policies=PolicyTable(database),
         webhooks=WebhookTable(database),
+        schedules=ScheduleTable(database, shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

@@ -24,6 +24,10 @@ OutcomeCode = Literal[
     "not_alarm",
     "direction_refused",
     "group_deleting",
+    "missed",
+    "policy_gone",
+    "sizes_refused",
+    "quota_exceeded",
 ]
 
 
@@ -44,11 +48,14 @@ class ExplanationDocument(msgspec.Struct, kw_only=True):
 
 
 class ExecutionDocument(msgspec.Struct, kw_only=True):
-    """One request to scale. ``errors`` is there where the request was held or refused with a 409."""
+    """One request to scale. ``errors`` is there where the request was held or refused with a 409.
+
+    ``policy_id`` is null where a schedule set sizes without a policy.
+    """
 
     id: str
     project_id: str
-    policy_id: str
+    policy_id: str | None
     group_id: str
     source: str
     event_id: str | None
@@ -105,7 +112,7 @@ class HookReply(msgspec.Struct, kw_only=True):
     """What a webhook's sender is told: the outcome, and why."""
 
     id: str
-    policy_id: str
+    policy_id: str | None
     group_id: str
     outcome: OutcomeCode
     capacity_before: int
