@@ -45,6 +45,7 @@ class Estate:
     webhook_id: str
     token: str
     execution_id: str
+    schedule_id: str
 
     def path(self, template: str) -> str:
         """Return the path with our ids in it."""
@@ -161,6 +162,11 @@ class Api:
         body = {"name": "out", "group_id": group_id, "type": "change_in_capacity", "adjustment": 1}
         return self._created("/v1/policies", body, changes)
 
+    def schedule(self, group_id: str, **changes: Any) -> dict[str, Any]:
+        """Return a new schedule that wants four members from seven in the morning."""
+        body = {"name": "mornings", "group_id": group_id, "cron": "0 7 * * *", "min_size": 4}
+        return self._created("/v1/schedules", body, changes)
+
     def webhook(self, policy_id: str, **changes: Any) -> dict[str, Any]:
         """Return a new webhook; its URL is a secret from now on."""
         document = self._created(f"/v1/policies/{policy_id}/webhooks", {"name": "aodh"}, changes)
@@ -175,6 +181,7 @@ class Api:
         execution = self.post(f"/v1/policies/{policy['id']}/executions").document
         self.world.settle()
         self.world.clock.pass_(3600)
+        schedule = self.schedule(group["id"])
         return Estate(
             credential_id=group["credential_id"],
             launch_configuration_id=group["launch_configuration_id"],
@@ -184,6 +191,7 @@ class Api:
             webhook_id=webhook["id"],
             token=token_in(webhook["url"]),
             execution_id=execution["id"],
+            schedule_id=schedule["id"],
         )
 
     def _created(self, path: str, body: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
