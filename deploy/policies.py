@@ -29,6 +29,8 @@ TABLES: Mapping[str, Actions] = {
         "webhooks": ("GetItem", "PutItem", "DeleteItem"),
         "webhooks/index/by_policy": ("Query",),
         "tokens": ("GetItem", "PutItem", "DeleteItem"),
+        "schedules": (*READ, "PutItem", "UpdateItem", "DeleteItem"),
+        "schedules/index/by_group": ("Query",),
         "executions": ("GetItem", "PutItem"),
         "executions/index/by_group": ("Query",),
         "executions/index/by_policy": ("Query",),
@@ -36,19 +38,24 @@ TABLES: Mapping[str, Actions] = {
         "usage": ("GetItem", "UpdateItem"),
     },
     "tick": {},
-    # Rounds and sweeps. They make neither groups nor policies nor webhooks, and never see an execution;
-    # they delete all that belongs to a group when the group ends.
+    # Rounds and sweeps. They make neither groups nor policies nor webhooks nor schedules; a sweep decides
+    # what schedules are due for, so it writes executions and never reads any. When a group ends they delete
+    # all that belongs to it.
     "work": {
-        "groups": ("UpdateItem", "DeleteItem", "ConditionCheckItem"),
+        "groups": ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
         "groups/index/due": ("Query",),
         "members": ("Query", "PutItem", "UpdateItem", "DeleteItem"),
         "launch-configurations": ("GetItem", "UpdateItem"),
         "credentials": ("GetItem", "UpdateItem"),
-        "policies": ("DeleteItem",),
+        "policies": ("GetItem", "DeleteItem"),
         "policies/index/by_group": ("Query",),
         "webhooks": ("GetItem", "DeleteItem"),
         "webhooks/index/by_policy": ("Query",),
         "tokens": ("DeleteItem",),
+        "schedules": ("GetItem", "UpdateItem", "DeleteItem"),
+        "schedules/index/by_group": ("Query",),
+        "schedules/index/due": ("Query",),
+        "executions": ("PutItem",),
         "activities": ("BatchWriteItem",),
         "usage": ("UpdateItem",),
     },

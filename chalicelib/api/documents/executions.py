@@ -112,7 +112,7 @@ class HookReply(msgspec.Struct, kw_only=True):
     """What a webhook's sender is told: the outcome, and why."""
 
     id: str
-    policy_id: str | None
+    policy_id: str
     group_id: str
     outcome: OutcomeCode
     capacity_before: int
@@ -123,10 +123,11 @@ class HookReply(msgspec.Struct, kw_only=True):
 
 def hook_reply(execution: Execution) -> HookReply:
     """Return the execution as far as it is the sender's business."""
+    assert execution.policy_id is not None, "a webhook is one of a policy"
     shown = execution_document(execution, "")
     return HookReply(
         id=shown.id,
-        policy_id=shown.policy_id,
+        policy_id=execution.policy_id,
         group_id=shown.group_id,
         outcome=shown.outcome,
         capacity_before=shown.capacity_before,
