@@ -31,6 +31,7 @@ from chalicelib.api import (
     members,
     policies,
     samples,
+    schedules,
     service,
     webhooks,
 )
@@ -54,6 +55,7 @@ for noun in (
     activities,
     intakes,
     samples,
+    schedules,
 ):
     app.register_blueprint(noun.blueprint)
 

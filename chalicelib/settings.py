@@ -137,6 +137,7 @@ def _limits(reader: _Reader) -> Limits:
             launch_configurations=reader.number("QUOTA_LAUNCH_CONFIGURATIONS", 200),
             credentials=reader.number("QUOTA_CREDENTIALS", 50),
             alarms=reader.number("QUOTA_ALARMS", 100),
+            schedules=reader.number("QUOTA_SCHEDULES", 125),
         ),
         shards=reader.number("SHARDS", 8),
         steps_max=reader.number("STEPS_MAX", 50),

@@ -35,6 +35,7 @@ from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
 from chalicelib.tables.roster import MemberRoster
+from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
@@ -67,6 +68,7 @@ def services() -> Services:
         webhooks=WebhookTable(database),
         alarms=AlarmTable(database, found.limits.shards),
         alarm_history=AlarmHistoryTable(database),
+        schedules=ScheduleTable(database, found.limits.shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

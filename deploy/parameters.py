@@ -80,6 +80,7 @@ PARAMETERS = (
             "LAUNCH_CONFIGURATIONS",
             "CREDENTIALS",
             "ALARMS",
+            "SCHEDULES",
         )
     ),
 )

@@ -33,6 +33,8 @@ TABLES: Mapping[str, Actions] = {
         "alarms": (*READ, "PutItem", "UpdateItem", "DeleteItem"),
         "alarms/index/by_group": ("Query",),
         "alarm-history": ("Query", "PutItem"),
+        "schedules": (*READ, "PutItem", "UpdateItem", "DeleteItem"),
+        "schedules/index/by_group": ("Query",),
         "executions": ("GetItem", "PutItem"),
         "executions/index/by_group": ("Query",),
         "executions/index/by_policy": ("Query",),
@@ -40,15 +42,15 @@ TABLES: Mapping[str, Actions] = {
         "usage": ("GetItem", "UpdateItem"),
     },
     "tick": {},
-    # Rounds and sweeps. They make no groups, policies, webhooks or alarms, and never see an execution;
-    # they delete all that belongs to a group when the group ends.
+    # Rounds, sweeps and judging. They make nothing that owners ask for; what they decide, they write as
+    # executions and never read. When a group ends they delete all that belongs to it.
     "work": {
-        "groups": ("UpdateItem", "DeleteItem", "ConditionCheckItem"),
+        "groups": ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
         "groups/index/due": ("Query",),
         "members": ("Query", "PutItem", "UpdateItem", "DeleteItem"),
         "launch-configurations": ("GetItem", "UpdateItem"),
         "credentials": ("GetItem", "UpdateItem"),
-        "policies": ("DeleteItem",),
+        "policies": ("GetItem", "DeleteItem"),
         "policies/index/by_group": ("Query",),
         "policy-states": ("DeleteItem",),
         "webhooks": ("GetItem", "DeleteItem"),
@@ -57,6 +59,10 @@ TABLES: Mapping[str, Actions] = {
         "alarms": ("GetItem", "DeleteItem"),
         "alarms/index/by_group": ("Query",),
         "alarm-history": ("PutItem",),
+        "schedules": ("GetItem", "UpdateItem", "DeleteItem"),
+        "schedules/index/by_group": ("Query",),
+        "schedules/index/due": ("Query",),
+        "executions": ("PutItem",),
         "activities": ("BatchWriteItem",),
         "usage": ("UpdateItem",),
     },

@@ -42,6 +42,7 @@ def test_the_least_that_must_be_set_is_enough() -> None:
             launch_configurations=200,
             credentials=50,
             alarms=100,
+            schedules=125,
         ),
         shards=8,
         steps_max=50,

@@ -23,7 +23,14 @@ from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
 
 QUOTA = Quota(
-    groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10, alarms=50
+    groups=10,
+    members=1000,
+    policies=50,
+    webhooks=50,
+    launch_configurations=10,
+    credentials=10,
+    alarms=50,
+    schedules=50,
 )
 LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
 CALLER = Caller(
@@ -66,6 +73,7 @@ class World:
             webhooks=fakes.FakeWebhooks(self.memory),
             alarms=fakes.FakeAlarms(self.memory, self.limits.shards),
             alarm_history=fakes.FakeAlarmHistory(self.memory),
+            schedules=fakes.FakeSchedules(self.memory, self.limits.shards),
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),

@@ -72,6 +72,7 @@ def _quota(quota: Quota) -> QuotaDocument:
         launch_configurations=quota.launch_configurations,
         credentials=quota.credentials,
         alarms=quota.alarms,
+        schedules=quota.schedules,
     )
 
 

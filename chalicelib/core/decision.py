@@ -44,6 +44,7 @@ class Event:
         proposal: the size that was computed before, for policies that compute one from metrics.
         guard: what a scale-in must not set off; None where that cannot be said.
         at_least: what other policies of the group want to remain at least, with the words for it.
+        cooldowns_apply: False for a request that neither waits for a cooldown nor starts one.
         tick: the tick whose judging this is part of: one change of a group comes of it at most.
     """
 
@@ -54,6 +55,7 @@ class Event:
     proposal: Proposal | None = None
     guard: Guard | None = None
     at_least: Proposal | None = None
+    cooldowns_apply: bool = True
     tick: datetime | None = None
 
 
@@ -154,7 +156,7 @@ def _what_it_asks(inquiry: _Inquiry, policy: Policy, event: Event, now: datetime
     inquiry.passed(Rule.CHANGE, f"{before} becomes {after}.")
     return _may_it_change(inquiry, policy, event, direction, now) or Decision(
         outcome=Outcome.EXECUTED,
-        group=_changed(group, policy, direction, after, event.tick, now),
+        group=_changed(group, policy, event, direction, after, now),
         wanted=after,
         explanation=Explanation(
             summary=f"Policy {policy.name!r} scales {direction} from {before} to {after}.",
@@ -185,11 +187,13 @@ def _may_it_change(
     if event.tick is not None and group.judged_at is not None and event.tick <= group.judged_at:
         detail = f"This tick changed the group's size already, to {group.desired_capacity}."
         return inquiry.ends(Outcome.OUTVOTED, Rule.RECONCILE, Verdict.REFUSE, detail)
-    hold = held_by(policy, group, direction, now)
+    hold = held_by(policy, group, direction, now) if event.cooldowns_apply else None
     if hold is not None:
         detail = f"The change is held: {_why_held(hold, now)}."
         return inquiry.ends(Outcome.IN_COOLDOWN, Rule.COOLDOWN, Verdict.HOLD, detail, hold.retry_at(now))
-    inquiry.passed(Rule.COOLDOWN, f"No cooldown holds a scale-{direction}.")
+    ignored = "This request neither waits for a cooldown nor starts one."
+    heeded = f"No cooldown holds a scale-{direction}."
+    inquiry.passed(Rule.COOLDOWN, heeded if event.cooldowns_apply else ignored)
     return None
 
 
@@ -223,7 +227,8 @@ def _shadow(
 ) -> Decision:
     """Say what the policy would have done."""
     before = inquiry.group.desired_capacity
-    hold = held_by(policy, inquiry.group, direction, now) if direction else None
+    waits = direction if event.cooldowns_apply else None
+    hold = held_by(policy, inquiry.group, waits, now) if waits else None
     if direction is None:
         would = f"it would leave the group at {before}"
     elif not event.direction.allows(direction):
@@ -237,16 +242,16 @@ def _shadow(
 
 
 def _changed(
-    group: Group, policy: Policy, direction: Direction, after: int, tick: datetime | None, now: datetime
+    group: Group, policy: Policy, event: Event, direction: Direction, after: int, now: datetime
 ) -> Group:
     """Return the group as it is to be written: the new size, and the stamps of the change."""
-    new = stamps_left(policy, group, direction, after, now)
+    new = stamps_left(policy, group, direction, after, now) if event.cooldowns_apply else ()
     change = Change(at=now, by=after - group.desired_capacity)
     return replace(
         group,
         desired_capacity=after,
         cooldowns=stamped(group.cooldowns, new, now),
-        judged_at=tick or group.judged_at,
+        judged_at=event.tick or group.judged_at,
         changes=remembered((*group.changes, change), now),
         updated_at=now,
     )

@@ -26,6 +26,10 @@ class Outcome(StrEnum):
     NO_DATA = "no_data"
     OUTVOTED = "outvoted"
     WOULD_FLAP = "would_flap"
+    MISSED = "missed"
+    POLICY_GONE = "policy_gone"
+    SIZES_REFUSED = "sizes_refused"
+    QUOTA_EXCEEDED = "quota_exceeded"
 
 
 class Rule(StrEnum):
@@ -49,6 +53,7 @@ class Rule(StrEnum):
     CHANGE = "change"
     DIRECTION = "direction"
     COOLDOWN = "cooldown"
+    QUOTA = "quota"
 
 
 class Verdict(StrEnum):
@@ -83,14 +88,15 @@ class Execution:
     """One request to scale.
 
     Attributes:
-        source: who asked: ``user:<id>`` or ``webhook:<id>``.
+        policy_id: None where a schedule set sizes without a policy.
+        source: who asked: ``user:<id>``, ``webhook:<id>`` or ``schedule:<id>``.
         event_id: the sender's own id of the event, None where it has none.
         retry_at: when a held request makes sense again.
     """
 
     project_id: ProjectId
     id: ExecutionId
-    policy_id: PolicyId
+    policy_id: PolicyId | None
     group_id: GroupId
     source: str
     event_id: str | None

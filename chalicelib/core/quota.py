@@ -20,3 +20,4 @@ class Quota:
     launch_configurations: int
     credentials: int
     alarms: int
+    schedules: int

@@ -19,12 +19,15 @@ _PAGE = 100
 
 
 def bury(s: Services, lease: Lease, group: Group) -> None:
-    """Delete the group's alarms, its policies with their webhooks, its intake, then the group.
+    """Delete the group's alarms, schedules, policies with their webhooks, its intake, then the group.
 
     It may die anywhere and run again.
     """
     for alarm in _all(lambda marker: s.alarms.page(group.project_id, group.id, _PAGE, marker)):
         alarms.bury(s, group.project_id, alarm.id)
+    for schedule in _all(lambda marker: s.schedules.page(group.project_id, group.id, _PAGE, marker)):
+        with suppress(NotFound):
+            s.schedules.delete(group.project_id, schedule.id)
     for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
         delete_policy(s, group.project_id, policy.id)
     intakes.end(s, group.project_id, group.id)

@@ -30,8 +30,9 @@ class Ask:
     """Who asks for what.
 
     Attributes:
-        source: ``user:<id>`` or ``webhook:<id>``.
+        source: ``user:<id>``, ``webhook:<id>``, ``alarm:<id>``, ``policy:<id>`` or ``schedule:<id>``.
         event_id: the sender's own id of the event; without one every delivery is an event of its own.
+        execution_id: where the asker knows by which id the event is handled once; else derived from event_id.
     """
 
     project_id: ProjectId
@@ -40,6 +41,7 @@ class Ask:
     event_id: str | None
     event: Event
     request_id: str
+    execution_id: ExecutionId | None = None
 
 
 def scale(s: Services, ask: Ask) -> Execution:
@@ -49,13 +51,27 @@ def scale(s: Services, ask: Ask) -> Execution:
         NotFound: there is no such policy (any more).
         Unavailable: the group is written by others all the time, or the tables do not answer.
     """
-    id_ = s.new_id() if ask.event_id is None else derived_id(ask.policy_id, ask.event_id)
     try:
-        execution = until_not_stale(s, lambda: _decided(s, ask, ExecutionId(id_)))
+        execution = scale_first(s, ask)
     except AlreadyDecided as found:
         execution = _duplicate(found.execution)
     log_execution(execution)
     return execution
+
+
+def scale_first(s: Services, ask: Ask) -> Execution:
+    """Do as ``scale``, for an event that was not handled before.
+
+    Raises:
+        AlreadyDecided: it was; that execution comes with it.
+    """
+    id_ = ask.execution_id or id_of(s, ask)
+    return until_not_stale(s, lambda: _decided(s, ask, id_))
+
+
+def id_of(s: Services, ask: Ask) -> ExecutionId:
+    """Return the id of the execution that an ask comes to: for the same event always the same."""
+    return ExecutionId(s.new_id() if ask.event_id is None else derived_id(ask.policy_id, ask.event_id))
 
 
 def log_execution(execution: Execution) -> None:

@@ -1,9 +1,10 @@
-"""Each tick: have alarms judged, and find the groups that are due: nothing depends on a message arriving."""
+"""Each tick: have alarms judged, find the groups and schedules due: nothing depends on a message arriving."""
 
 from __future__ import annotations
 
 import logging
 
+from chalicelib.flows.firing import fire_due
 from chalicelib.ports import Services
 
 _log = logging.getLogger(__name__)
@@ -19,8 +20,12 @@ def tick(s: Services) -> None:
 
 
 def sweep(s: Services, shard: int) -> None:
-    """Ask for a round for every group of the shard that is due: unsettled, or not looked at for long."""
+    """Ask for a round for every group of the shard that is due, and fire the shard's due schedules.
+
+    A group is due while it is unsettled, and when it was not looked at for long.
+    """
     keys = s.groups.due(shard, s.now(), _GROUPS_MAX)
     if keys:
         s.queue.converge_soon(keys, request_id=f"req-{s.new_id()}")
         _log.info("shard %d: %d groups due", shard, len(keys))
+    fire_due(s, shard)

@@ -14,13 +14,12 @@ from chalicelib.core.decision import Decision, decide
 from chalicelib.core.execution import Explanation, Outcome, Rule, Step, Verdict
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
-from chalicelib.core.ids import ExecutionId, derived_id
 from chalicelib.core.policy import Policy
 from chalicelib.core.reconcile import Reconciled, Want, reconciled
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
-from chalicelib.flows.scale import Ask, execution_of, log_execution
+from chalicelib.flows.scale import Ask, execution_of, id_of, log_execution
 from chalicelib.ports import Services
 from chalicelib.ports.storage import AlreadyDecided, GroupKey
 
@@ -124,9 +123,7 @@ def _outvoted(group: Group, decision: Decision, why: Step | None, result: Reconc
 
 def _write(s: Services, group: Group, voice: Voice, decision: Decision) -> None:
     ask = voice.ask
-    assert ask.event_id is not None, "what is judged in a tick has a name"
-    id_ = ExecutionId(derived_id(ask.policy_id, ask.event_id))
-    execution = execution_of(ask, id_, group, decision, s.now())
+    execution = execution_of(ask, id_of(s, ask), group, decision, s.now())
     try:
         s.groups.decide(group, decision.group, execution)
     except AlreadyDecided:

@@ -12,6 +12,7 @@ from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
+from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -89,6 +90,7 @@ class Services:
     webhooks: Webhooks
     alarms: Alarms
     alarm_history: AlarmHistory
+    schedules: Schedules
     executions: Executions
     activities: Activities
     usage: Usage

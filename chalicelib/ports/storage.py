@@ -103,10 +103,14 @@ class Groups(Protocol):
             Forbidden, Invalid: as for ``create``.
         """
 
-    def decide(self, was: Group, new: Group, execution: Execution) -> Group:
+    def decide(self, was: Group, new: Group, execution: Execution, quota: Quota | None = None) -> Group:
         """Write an execution and, if ``new`` is not ``was``, the group, due at once; all or nothing.
 
+        Args:
+            quota: needed where ``max_size`` may change, which is counted.
+
         Raises:
+            Forbidden: the quota is used up.
             Stale: the group was written after ``was`` was read.
             AlreadyDecided: the execution's id exists; nothing is written.
         """

@@ -34,9 +34,9 @@ class ExecutionRow(Row):
     project_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
     group_key = UnicodeAttribute()
-    policy_key = UnicodeAttribute()
+    policy_key = UnicodeAttribute(null=True)
     place = UnicodeAttribute()
-    policy_id = UnicodeAttribute()
+    policy_id = UnicodeAttribute(null=True)
     group_id = UnicodeAttribute()
     source = UnicodeAttribute()
     event_id = UnicodeAttribute(null=True)
@@ -52,10 +52,11 @@ class ExecutionRow(Row):
 
 def execution_row(database: Database, execution: Execution) -> ExecutionRow:
     """Return the row of an execution, with its index keys and the time at which it is dropped."""
+    project_id, policy_id = execution.project_id, execution.policy_id
     return database.bind(ExecutionRow).of(
         execution,
-        group_key=joined(execution.project_id, execution.group_id),
-        policy_key=joined(execution.project_id, execution.policy_id),
+        group_key=joined(project_id, execution.group_id),
+        policy_key=None if policy_id is None else joined(project_id, policy_id),
         place=_place(execution),
         expires_at=database.expiry(execution.created_at),
     )

@@ -76,7 +76,7 @@ class GroupTable:
         transaction.commit()
         return written
 
-    def decide(self, was: Group, new: Group, execution: Execution) -> Group:
+    def decide(self, was: Group, new: Group, execution: Execution, quota: Quota | None = None) -> Group:
         """Write an execution and, if ``new`` is not ``was``, the group, due at once; all or nothing."""
 
         def decided(stored: ExecutionRow | None) -> AlreadyDecided:
@@ -87,6 +87,8 @@ class GroupTable:
         row = execution_row(self._database, execution)
         transaction.put(row, ExecutionRow.id.does_not_exist(), decided)
         written = was if new is was else rewrite(transaction, self._table, was, new)
+        growth = new.bounds.max_size - was.bounds.max_size
+        self._usage.count(transaction, new.project_id, quota, members=growth)
         transaction.commit()
         return written
 

@@ -21,6 +21,7 @@ from chalicelib.tables.meters import MeterRow
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.policy_states import PolicyStateRow
 from chalicelib.tables.rows import Row
+from chalicelib.tables.schedules import ScheduleRow
 from chalicelib.tables.usage import UsageRow
 from chalicelib.tables.webhooks import TokenRow, WebhookRow
 
@@ -35,6 +36,7 @@ _ROWS: tuple[type[Row], ...] = (
     TokenRow,
     AlarmRow,
     AlarmHistoryRow,
+    ScheduleRow,
     ExecutionRow,
     ActivityRow,
     UsageRow,

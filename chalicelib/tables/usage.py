@@ -32,6 +32,7 @@ class UsageRow(Row):
     launch_configurations = NumberAttribute(default=0)
     credentials = NumberAttribute(default=0)
     alarms = NumberAttribute(default=0)
+    schedules = NumberAttribute(default=0)
 
 
 class UsageCounter:

@@ -55,6 +55,7 @@ class Estate:
     alarm_id: str
     execution_id: str
     intake_token: str
+    schedule_id: str
 
     def path(self, template: str) -> str:
         """Return the path with our ids in it."""
@@ -176,6 +177,11 @@ class Api:
         body = {**ALARM, "group_id": group_id}
         return self._created("/v1/alarms", body, changes)
 
+    def schedule(self, group_id: str, **changes: Any) -> dict[str, Any]:
+        """Return a new schedule that wants four members from seven in the morning."""
+        body = {"name": "mornings", "group_id": group_id, "cron": "0 7 * * *", "min_size": 4}
+        return self._created("/v1/schedules", body, changes)
+
     def webhook(self, policy_id: str, **changes: Any) -> dict[str, Any]:
         """Return a new webhook; its URL is a secret from now on."""
         document = self._created(f"/v1/policies/{policy_id}/webhooks", {"name": "aodh"}, changes)
@@ -198,6 +204,7 @@ class Api:
         execution = self.post(f"/v1/policies/{policy['id']}/executions").document
         self.world.settle()
         self.world.clock.pass_(3600)
+        schedule = self.schedule(group["id"])
         return Estate(
             credential_id=group["credential_id"],
             launch_configuration_id=group["launch_configuration_id"],
@@ -209,6 +216,7 @@ class Api:
             token=token_in(webhook["url"]),
             execution_id=execution["id"],
             intake_token=token_in(intake["url"]),
+            schedule_id=schedule["id"],
         )
 
     def _created(self, path: str, body: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

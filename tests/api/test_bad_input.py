@@ -35,6 +35,7 @@ HANDED: dict[str, Any] = {
 }
 WEBHOOK: dict[str, Any] = {"name": "aodh"}
 FREEZE: dict[str, Any] = {"reason": "maintenance"}
+SCHEDULE: dict[str, Any] = {"name": "mornings", "group_id": "{group_id}", "cron": "0 7 * * *", "min_size": 4}
 
 NEW = {
     "POST /v1/groups": GROUP,
@@ -44,6 +45,8 @@ NEW = {
     "POST /v1/credentials": HANDED,
     "POST /v1/policies/{policy_id}/webhooks": WEBHOOK,
     "PUT /v1/groups/{group_id}/freeze": FREEZE,
+    "POST /v1/schedules": SCHEDULE,
+    "PATCH /v1/schedules/{schedule_id}": {"cron": "0 8 * * *"},
     "PATCH /v1/groups/{group_id}": {"desired_capacity": 3},
     "PATCH /v1/policies/{policy_id}": {"adjustment": 3},
     "PATCH /v1/webhooks/{webhook_id}": {"name": "other"},
@@ -69,7 +72,7 @@ def _server(**changes: Any) -> dict[str, Any]:
 def _filled(estate: Estate, body: Any) -> Any:
     """Return the body with our ids in it."""
     text = json.dumps(body)
-    for name in ("launch_configuration_id", "credential_id", "group_id"):
+    for name in ("launch_configuration_id", "credential_id", "group_id", "policy_id"):
         text = text.replace(f"{{{name}}}", str(getattr(estate, name)))
     return json.loads(text)
 
@@ -234,6 +237,94 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("PATCH /v1/policies/{policy_id}", {"type": "exact_capacity", "adjustment": -1}, "policy.adjustment"),
     ("PATCH /v1/policies/{policy_id}", {"min_adjustment_step": 3}, "policy.min_adjustment_step"),
     ("PATCH /v1/policies/{policy_id}", {"group_id": NO_SUCH_ID}, "request.body"),
+    # Schedules: when, what, for whom; and what does not go together.
+    *(
+        ("POST /v1/schedules", _but(SCHEDULE, name=bad), "request.body")
+        for bad in ("", None, "a\nb", LEFT_OUT)
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, group_id=LEFT_OUT), "schedule.group"),
+    ("POST /v1/schedules", _but(SCHEDULE, group_id=NO_SUCH_ID), "schedule.no_such_group"),
+    ("POST /v1/schedules", _but(SCHEDULE, group_id="1"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, cron=LEFT_OUT), "schedule.timing"),
+    ("POST /v1/schedules", _but(SCHEDULE, at="2030-01-01T00:00:00Z"), "schedule.timing"),
+    *(
+        ("POST /v1/schedules", _but(SCHEDULE, cron=bad), "request.body")
+        for bad in ("", "* * * *", "* * * * * *", "@daily", "0  7 * * *", "0 7 * * *\n", "? * * * *", 7, HUGE)
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, cron="0," * 200 + "0 * * * *"), "request.body"),
+    *(
+        ("POST /v1/schedules", _but(SCHEDULE, cron=bad), "schedule.cron")
+        for bad in ("60 * * * *", "x * * * *", "0 0 31 2 *", "*/0 * * * *", "5-1 * * * *")
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, cron="0 0 */31 2 5L"), "schedule.never_due"),
+    *(
+        ("POST /v1/schedules", _but(SCHEDULE, timezone=bad), "schedule.timezone")
+        for bad in ("Mars/Olympus", "Europe", "localtime", "europe/ljubljana", "/etc/localtime")
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, timezone="../UTC"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, timezone="UTC\x00"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, timezone="x" * 97), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, start="tomorrow"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, start="2030-01-01T00:00:00"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, start="0001-01-01T00:00:00+01:00"), "request.time"),
+    ("POST /v1/schedules", _but(SCHEDULE, start="9999-12-31T23:59:59Z"), "schedule.never_due"),
+    ("POST /v1/schedules", _but(SCHEDULE, end="2026-01-01T00:00:00Z"), "schedule.never_due"),
+    (
+        "POST /v1/schedules",
+        _but(SCHEDULE, start="2030-01-01T00:00:00Z", end="2030-01-01T00:00:00Z"),
+        "schedule.end",
+    ),
+    *(
+        ("POST /v1/schedules", _but(SCHEDULE, cron=LEFT_OUT, at=at, **more), code)
+        for at, more, code in (
+            ("2026-01-01T00:00:00Z", {}, "schedule.at"),
+            ("2026-01-01T00:00:00Z", {"enabled": False}, "schedule.at"),
+            ("2030-01-01", {}, "request.body"),
+            ("2030-01-01T00:00:00", {}, "request.body"),
+            ("9999-12-31T23:59:59-23:00", {}, "request.time"),
+            (1e20, {}, "request.body"),
+            ("2030-01-01T00:00:00Z", {"timezone": "UTC"}, "schedule.timing"),
+            ("2030-01-01T00:00:00Z", {"end": "2031-01-01T00:00:00Z"}, "schedule.timing"),
+        )
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, min_size=LEFT_OUT), "schedule.sizes"),
+    ("POST /v1/schedules", _but(SCHEDULE, max_size=3), "schedule.sizes"),
+    ("POST /v1/schedules", _but(SCHEDULE, desired_capacity=3), "schedule.sizes"),
+    ("POST /v1/schedules", _but(SCHEDULE, min_size=-1), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, min_size=10_001), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, min_size=1.5), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, min_size=True), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, policy_id="{policy_id}"), "schedule.action"),
+    ("POST /v1/schedules", _but(SCHEDULE, honor_cooldown=True), "schedule.action"),
+    (
+        "POST /v1/schedules",
+        _but(SCHEDULE, min_size=LEFT_OUT, policy_id=NO_SUCH_ID),
+        "schedule.no_such_policy",
+    ),
+    (
+        "POST /v1/schedules",
+        _but(SCHEDULE, min_size=LEFT_OUT, group_id=LEFT_OUT, policy_id=NO_SUCH_ID),
+        "schedule.no_such_policy",
+    ),
+    ("POST /v1/schedules", _but(SCHEDULE, enabled="yes"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, next_due_at="2030-01-01T00:00:00Z"), "request.body"),
+    ("POST /v1/schedules", _but(SCHEDULE, client_token=""), "request.body"),
+    ("PATCH /v1/schedules/{schedule_id}", {"cron": None}, "request.body"),
+    ("PATCH /v1/schedules/{schedule_id}", {"cron": "60 * * * *"}, "schedule.cron"),
+    ("PATCH /v1/schedules/{schedule_id}", {"timezone": "Europe"}, "schedule.timezone"),
+    ("PATCH /v1/schedules/{schedule_id}", {"at": "2026-01-01T00:00:00Z"}, "schedule.at"),
+    (
+        "PATCH /v1/schedules/{schedule_id}",
+        {"at": "2030-01-01T00:00:00Z", "cron": "0 7 * * *"},
+        "schedule.timing",
+    ),
+    ("PATCH /v1/schedules/{schedule_id}", {"min_size": None}, "schedule.sizes"),
+    ("PATCH /v1/schedules/{schedule_id}", {"max_size": 3}, "schedule.sizes"),
+    ("PATCH /v1/schedules/{schedule_id}", {"policy_id": NO_SUCH_ID}, "schedule.no_such_policy"),
+    ("PATCH /v1/schedules/{schedule_id}", {"policy_id": "{policy_id}", "min_size": 1}, "schedule.action"),
+    ("PATCH /v1/schedules/{schedule_id}", {"honor_cooldown": True}, "schedule.action"),
+    ("PATCH /v1/schedules/{schedule_id}", {"group_id": "{group_id}"}, "request.body"),
+    ("PATCH /v1/schedules/{schedule_id}", {"end": "2026-01-01T00:00:00Z"}, "schedule.never_due"),
     # Launch configurations.
     ("POST /v1/launch-configurations", {"name": "web"}, "request.body"),
     ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "request.body"),

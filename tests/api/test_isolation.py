@@ -65,6 +65,8 @@ def test_a_member_of_another_group_of_ours_is_not_there(api: Api, estate: Estate
         "/v1/credentials",
         "/v1/launch-configurations",
         "/v1/policies?group_id={group_id}",
+        "/v1/schedules",
+        "/v1/schedules?group_id={group_id}",
         "/v1/executions?group_id={group_id}",
         "/v1/activities?group_id={group_id}",
     ],
@@ -120,6 +122,19 @@ def test_an_alarm_is_not_made_of_what_belongs_to_others(api: Api, estate: Estate
     with api.unchanged():
         answer = api.post("/v1/alarms", composite, token=OUTSIDER)
     assert (answer.status, answer.code) == (400, "alarm.no_such_part")
+
+
+def test_a_schedule_is_not_made_for_a_group_or_a_policy_of_others(api: Api, estate: Estate) -> None:
+    body = {"name": "x", "cron": "0 7 * * *"}
+    ours = api.group(token=OUTSIDER)["id"]
+    for what, code in (
+        ({"group_id": estate.group_id, "min_size": 0}, "schedule.no_such_group"),
+        ({"policy_id": estate.policy_id}, "schedule.no_such_policy"),
+        ({"policy_id": estate.policy_id, "group_id": ours}, "schedule.no_such_policy"),
+    ):
+        with api.unchanged():
+            answer = api.post("/v1/schedules", {**body, **what}, token=OUTSIDER)
+        assert (answer.status, answer.code) == (400, code)
 
 
 def test_a_client_token_is_of_one_project(api: Api) -> None:

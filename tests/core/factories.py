@@ -20,6 +20,7 @@ from chalicelib.core.alarm import (
 from chalicelib.core.capacity import Adjustment, AdjustmentType, Bounds, Direction
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.credential import Credential, CredentialStatus, CredentialType
+from chalicelib.core.cron import Cron
 from chalicelib.core.group import Group, Observed, RemovalOrder, Trouble, TroubleKind
 from chalicelib.core.ids import (
     AlarmId,
@@ -29,6 +30,7 @@ from chalicelib.core.ids import (
     MemberId,
     PolicyId,
     ProjectId,
+    ScheduleId,
     ServerId,
     UserId,
     WebhookId,
@@ -37,6 +39,7 @@ from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTempla
 from chalicelib.core.member import Member, MemberState, Patience, Server
 from chalicelib.core.plan import Plan, Target
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
+from chalicelib.core.schedule import Schedule, SetSizes, Timing
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -197,6 +200,22 @@ def a_webhook(**changes: Any) -> Webhook:
         updated_at=LONG_AGO,
     )
     return replace(webhook, **changes)
+
+
+def a_schedule(timing: Timing | None = None, **changes: Any) -> Schedule:
+    """Return a schedule that is not armed yet: at seven each morning at least 4 members are wanted."""
+    schedule = Schedule(
+        project_id=PROJECT,
+        id=ScheduleId("schedule-1"),
+        group_id=GROUP,
+        name="mornings",
+        timing=timing or Cron(expression="0 7 * * *", timezone="UTC"),
+        action=SetSizes(min_size=4),
+        enabled=True,
+        created_at=LONG_AGO,
+        updated_at=LONG_AGO,
+    )
+    return replace(schedule, **changes)
 
 
 def a_member(number: int = 1, **changes: Any) -> Member:

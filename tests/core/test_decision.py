@@ -512,3 +512,14 @@ def test_a_held_request_is_told_a_time_to_come_and_nobody_else_is(
     assert (decision.retry_at is not None) is held
     assert decision.retry_at is None or decision.retry_at > NOW
     assert decision.explanation.steps[-1].until == decision.retry_at
+
+
+def test_a_request_that_no_cooldown_applies_to_neither_waits_nor_starts_one() -> None:
+    group = a_group(desired_capacity=2, cooldowns=(a_stamp(until=NOW + seconds(100)),))
+    decision = decide(a_policy(by(1)), group, Event(cooldowns_apply=False), NOW)
+    assert decision.outcome is Outcome.EXECUTED
+    assert decision.group == replace(group, desired_capacity=3, updated_at=NOW)
+    shadow = decide(
+        a_policy(by(1), mode=PolicyMode.SHADOW), group, Event(cooldowns_apply=False), NOW
+    ).explanation.summary
+    assert shadow == "The policy is in shadow mode: it would scale out from 2 to 3."

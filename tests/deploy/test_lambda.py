@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +61,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     assert (fired.status, fired.document["outcome"]) == (202, "executed")
     _work_until(stage, api, group["id"], converge, in_service=3)
     _read_history(api, group["id"])
+    _use_schedules(stage, api, group["id"])
     _use_members(api, path)
     _use_alarms(api, group["id"])
 
@@ -178,6 +181,26 @@ def _read_history(api: Gateway, group_id: str) -> None:
     by_policy = api.get(f"/v1/policies/{execution['policy_id']}/executions")["executions"]
     assert by_policy == [api.get(f"/v1/executions/{execution['id']}")]
     assert api.get(f"/v1/activities?group_id={group_id}")["activities"]
+
+
+def _use_schedules(stage: Stage, api: Gateway, group_id: str) -> None:
+    """Have one set sizes and one execute a policy, in a few seconds; leave both to the group's end."""
+    (policy,) = api.get("/v1/policies")["policies"]
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    wanted = {"name": "larger", "group_id": group_id, "max_size": 5, "at": soon.isoformat()}
+    larger, gone = api.post("/v1/schedules", wanted), api.post("/v1/schedules", wanted)
+    api.delete(f"/v1/schedules/{gone['id']}")
+    api.patch(f"/v1/schedules/{larger['id']}", {"name": "larger still"})
+    out = api.post("/v1/schedules", {"name": "out", "policy_id": policy["id"], "at": soon.isoformat()})
+    of_group = api.get(f"/v1/schedules?group_id={group_id}")["schedules"]
+    assert of_group == api.get("/v1/schedules")["schedules"]
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()))
+    for shard in range(8):
+        stage.work(json.dumps({"kind": "sweep", "shard": shard}))
+    for schedule in (larger, out):
+        assert api.get(f"/v1/schedules/{schedule['id']}")["last_firing"]["outcome"] == "executed"
+    group = api.get(f"/v1/groups/{group_id}")
+    assert (group["max_size"], group["desired_capacity"]) == (5, 4)
 
 
 def _use_members(api: Gateway, path: str) -> None:

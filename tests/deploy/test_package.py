@@ -127,6 +127,7 @@ def test_the_bundle_is_small_compiled_and_without_tests_or_tools(made: Package) 
         assert {info.date_time[0] for info in bundle.infolist()} == {1980}
     assert {"app.py", "chalicelib/wiring.py", "chalice/app.py", "pynamodb/models.py"} <= names
     assert f"__pycache__/app.{sys.implementation.cache_tag}.pyc" in names
+    assert "tzdata/zoneinfo/Europe/Ljubljana" in names, "Lambda has no time zones of its own"
     outside = ("tests/", "dev/", "deploy/", "pip/", "setuptools/", "botocore/data/ec2/", ".chalice/")
     assert not [name for name in names if name.startswith(outside)]
 

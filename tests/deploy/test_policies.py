@@ -61,10 +61,11 @@ def test_history_is_never_changed_or_deleted() -> None:
             assert not may(function, "DeleteItem", table)
 
 
-def test_rounds_cannot_make_what_owners_ask_for_nor_decide() -> None:
-    asked_for = ("groups", "policies", "webhooks", "tokens", "alarms", "launch-configurations")
+def test_rounds_cannot_make_what_owners_ask_for_nor_read_what_was_decided() -> None:
+    asked_for = ("groups", "policies", "webhooks", "tokens", "schedules", "launch-configurations")
     assert not [table for table in asked_for if may("work", "PutItem", table)]
-    assert not [place for place in TABLES["work"] if place.startswith("executions")]
+    executions = {place: TABLES["work"][place] for place in TABLES["work"] if place.startswith("executions")}
+    assert executions == {"executions": ("PutItem",)}
 
 
 def test_rounds_cannot_find_a_webhook_by_its_token() -> None:

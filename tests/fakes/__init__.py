@@ -10,6 +10,7 @@ from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
 from tests.fakes.policy_states import FakePolicyStates
 from tests.fakes.samples import FakeFolds, FakeIntakes, FakeMeters
+from tests.fakes.schedules import FakeSchedules
 from tests.fakes.services import FakeQueue, FakeVault
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "FakePolicies",
     "FakePolicyStates",
     "FakeQueue",
+    "FakeSchedules",
     "FakeUsage",
     "FakeVault",
     "FakeWebhooks",

@@ -52,13 +52,17 @@ class FakeGroups(Port):
         return write()
 
     @atomic
-    def decide(self, was: Group, new: Group, execution: Execution) -> Group:
+    def decide(self, was: Group, new: Group, execution: Execution, quota: Quota | None = None) -> Group:
         key = (execution.project_id, execution.id)
         if key in self._memory.executions:
             raise AlreadyDecided(self._memory.executions[key])
-        written = was if new is was else self._memory.rewrite(was, new)()
+        write = None if new is was else self._memory.rewrite(was, new)
+        growth = new.bounds.max_size - was.bounds.max_size
+        if growth > 0:
+            assert quota is not None, "what grows is held to a quota"
+            self._memory.room(new.project_id, quota, members=growth)
         self._memory.executions[key] = execution
-        return written
+        return was if write is None else write()
 
     @atomic
     def lease(self, key: GroupKey, owner: str, now: datetime, until: datetime) -> Group | None:

@@ -24,6 +24,7 @@ from chalicelib.core.meters import Meters
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.quota import Quota
+from chalicelib.core.schedule import Schedule
 from chalicelib.core.series import Series
 from chalicelib.ports.storage import GroupKey, Page
 
@@ -67,6 +68,7 @@ class Memory:
     webhooks: dict[Key, Webhook] = field(default_factory=dict)
     alarms: dict[Key, Alarm] = field(default_factory=dict)
     alarm_history: dict[tuple[str, str, str], AlarmHistoryEntry] = field(default_factory=dict)
+    schedules: dict[Key, Schedule] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)
     intakes: dict[Key, Intake] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Memory:
             launch_configurations=count(self.launch_configurations, project_id),
             credentials=count(self.credentials, project_id),
             alarms=count(self.alarms, project_id),
+            schedules=count(self.schedules, project_id),
         )
 
     def room(self, project_id: str, quota: Quota, **more: int) -> None:

@@ -16,7 +16,7 @@ WHOLE = gzip.compress(b"whole", mtime=0)
 
 @given(body=st.binary(max_size=LIMIT_BYTES).filter(lambda body: not body.startswith(b"\x1f\x8b")))
 def test_what_was_compressed_comes_out_as_it_was_and_the_rest_as_it_came(body: bytes) -> None:
-    assert inflated(gzip.compress(body, mtime=0), LIMIT_BYTES) == body
+    assert inflated(gzip.compress(body), LIMIT_BYTES) == body
     assert inflated(body, LIMIT_BYTES) == body
 
 
@@ -36,10 +36,6 @@ def test_the_limit_is_of_what_comes_out() -> None:
     [
         b"\x1f\x8b",
         b"\x1f\x8bnothing of the kind",
-        gzip.compress(b"whole", mtime=0)[:-1],
-        gzip.compress(b"whole", mtime=0) + b"more",
-        gzip.compress(b"one", mtime=0) + gzip.compress(b"two", mtime=0),
-        gzip.compress(b"whole", mtime=0)[:-8] + bytes(8),
         WHOLE[:-1],
         WHOLE + b"more",
         WHOLE + WHOLE,

@@ -18,6 +18,7 @@ from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks
+from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -45,6 +46,7 @@ from chalicelib.tables.members import MemberTable
 from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from tests import fakes
@@ -59,7 +61,16 @@ from tests.core.factories import (
 )
 
 KEEP_DAYS = 15
-QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3, alarms=3)
+QUOTA = Quota(
+    groups=5,
+    members=100,
+    policies=3,
+    webhooks=3,
+    launch_configurations=3,
+    credentials=3,
+    alarms=3,
+    schedules=3,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,7 @@ class Storage:
     webhooks: Webhooks
     alarms: Alarms
     alarm_history: AlarmHistory
+    schedules: Schedules
     executions: Executions
     activities: Activities
     usage: Usage
@@ -139,6 +151,7 @@ def in_memory(shards: int = 8) -> Storage:
         webhooks=fakes.FakeWebhooks(memory),
         alarms=fakes.FakeAlarms(memory, shards),
         alarm_history=fakes.FakeAlarmHistory(memory),
+        schedules=fakes.FakeSchedules(memory, shards),
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
         usage=fakes.FakeUsage(memory),
@@ -161,6 +174,7 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         webhooks=WebhookTable(database),
         alarms=AlarmTable(database, shards),
         alarm_history=AlarmHistoryTable(database),
+        schedules=ScheduleTable(database, shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

@@ -205,3 +205,18 @@ def test_a_stale_decision_writes_no_execution(storage: Storage) -> None:
         storage.groups.decide(was, replace(was, desired_capacity=5), late)
     with pytest.raises(NotFound):
         storage.executions.get(was.project_id, late.id)
+
+
+def test_a_decision_that_moves_the_bounds_is_counted_and_held_to_the_quota(storage: Storage) -> None:
+    was = storage.a_stored_group()
+    grown = replace(was, bounds=Bounds(min_size=0, max_size=20))
+    with pytest.raises(Forbidden) as refused:
+        storage.groups.decide(was, grown, an_execution(was), replace(QUOTA, members=19))
+    assert refused.value.code == "autoscaling.quota.members_exceeded"
+    assert storage.groups.get(was.project_id, was.id) == was
+    assert storage.executions.of_group(was.project_id, was.id, 9, None).items == ()
+    now = storage.groups.decide(was, grown, an_execution(was), QUOTA)
+    assert storage.usage.of_project(was.project_id).members == 20
+    shrunk = replace(now, bounds=Bounds(min_size=0, max_size=5))
+    storage.groups.decide(now, shrunk, an_execution(was, "execution-2"), QUOTA)
+    assert storage.usage.of_project(was.project_id).members == 5

@@ -78,3 +78,12 @@ def test_history_expires_after_the_days_it_is_kept(dynamodb: Storage, database: 
 def test_the_tables_are_reachable(storage: Storage) -> None:
     assert storage.usage.reachable()
     assert storage.members.of_group(key_of(storage.a_stored_group())) == []
+
+
+def test_an_execution_without_a_policy_is_its_groups(storage: Storage) -> None:
+    group = storage.a_stored_group()
+    execution = an_execution(group, policy_id=None, source="schedule:1")
+    storage.groups.decide(group, group, execution)
+    assert storage.executions.get(group.project_id, execution.id) == execution
+    assert storage.executions.of_group(group.project_id, group.id, 9, None).items == (execution,)
+    assert storage.executions.of_policy(group.project_id, PolicyId("None"), 9, None).items == ()

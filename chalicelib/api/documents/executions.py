@@ -27,6 +27,10 @@ OutcomeCode = Literal[
     "no_data",
     "outvoted",
     "would_flap",
+    "missed",
+    "policy_gone",
+    "sizes_refused",
+    "quota_exceeded",
 ]
 
 
@@ -53,11 +57,14 @@ class ExplanationDocument(msgspec.Struct, kw_only=True):
 
 
 class ExecutionDocument(msgspec.Struct, kw_only=True):
-    """One request to scale. ``errors`` is there where the request was held or refused with a 409."""
+    """One request to scale. ``errors`` is there where the request was held or refused with a 409.
+
+    ``policy_id`` is null where a schedule set sizes without a policy.
+    """
 
     id: str
     project_id: str
-    policy_id: str
+    policy_id: str | None
     group_id: str
     source: str
     event_id: str | None
@@ -125,10 +132,11 @@ class HookReply(msgspec.Struct, kw_only=True):
 
 def hook_reply(execution: Execution) -> HookReply:
     """Return the execution as far as it is the sender's business."""
+    assert execution.policy_id is not None, "a webhook is one of a policy"
     shown = execution_document(execution, "")
     return HookReply(
         id=shown.id,
-        policy_id=shown.policy_id,
+        policy_id=execution.policy_id,
         group_id=shown.group_id,
         outcome=shown.outcome,
         capacity_before=shown.capacity_before,

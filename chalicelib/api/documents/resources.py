@@ -300,6 +300,7 @@ class QuotaDocument(msgspec.Struct, kw_only=True):
     launch_configurations: int
     credentials: int
     alarms: int
+    schedules: int
 
 
 class LimitsDocument(msgspec.Struct, kw_only=True):
