@@ -24,7 +24,7 @@ from chalicelib.core.policy import Policy
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.series import Series, Statistic
 from chalicelib.core.tracking import MetricKind, Observation, TargetTracking, observed
-from chalicelib.flows.hours import compress
+from chalicelib.flows.hours import HOURS_MAX, compress
 from chalicelib.flows.nudge import key_of
 from chalicelib.flows.readings import Need, Readings, read
 from chalicelib.ports import Services
@@ -127,10 +127,9 @@ def _foreseen(s: Services, policy: Policy, rule: Predictive, state: PolicyState,
     if state.forecast is None or state.forecast.is_due(now):
         state = _with_forecast(s, policy, rule, state, now)
     made = state.forecast
-    assert made is not None
-    size = needed(rule, made, now)
+    size = needed(rule, made, now) if made is not None else None
     proposal = None
-    if size is not None:
+    if made is not None and size is not None:
         proposal = Proposal(capacity=size, steps=(_in_words(rule, made, state, size, now),))
     return Measured(proposal=proposal, value=None, recommended=size, state=replace(state, updated_at=now))
 
@@ -138,8 +137,10 @@ def _foreseen(s: Services, policy: Policy, rule: Predictive, state: PolicyState,
 def _with_forecast(
     s: Services, policy: Policy, rule: Predictive, state: PolicyState, now: datetime
 ) -> PolicyState:
+    """Return the state with a new forecast; with what it had, while there are hours left to compress."""
     series = _series(policy, rule)
-    compress(s, series, now)
+    if compress(s, series, now) == HOURS_MAX:
+        return state
     hours = s.folds.read_hours(series, now - timedelta(hours=HISTORY_HOURS), now)
     history = [(hour.start, hour.load) for hour in hours]
     past = state.past if state.forecast is None else verified(state.past, state.forecast, history, now)

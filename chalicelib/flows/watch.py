@@ -1,8 +1,8 @@
 """Each tick, for each shard: bring together what is to be judged of each group.
 
 Alarms and metric policies lie in two indexes, both in the order of their groups. A part of both is read,
-all that is known to be whole is judged here, and the rest is passed on before that begins, so that a shard
-with many groups is judged side by side.
+the groups that both reach are judged here, and the rest is passed on before that begins, so that a shard with
+many groups is judged side by side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chalicelib.ports.storage import GroupKey, Page
 _log = logging.getLogger(__name__)
 
 _PART = 200
-"""Alarms, and metric policies, that are read at once: no group has more."""
+"""Alarms, and metric policies, that are read at once."""
 
 _BEHIND = "$"
 """Behind a group's id, this sorts behind all that is of the group, whose ids follow a ``#``."""
@@ -38,41 +38,43 @@ class Watched:
     policies: list[Policy] = field(default_factory=list)
 
 
-def watch(s: Services, shard: int, after: str | None) -> None:
+def watch(s: Services, shard: int, after: str | None, part: int = _PART) -> None:
     """Judge the alarms and metric policies of one part of a shard, and have the parts behind it judged.
 
     What goes wrong with one group is logged and keeps no other from being judged.
     """
-    alarms = s.alarms.watched(shard, after, _PART)
-    policies = s.policies.watched(shard, after, _PART)
-    end = _whole_until(alarms, policies)
+    alarms = s.alarms.watched(shard, after, part)
+    policies = s.policies.watched(shard, after, part)
+    end = _read_until(alarms, policies)
     if end is not None:
         s.queue.watch_soon([shard], end + _BEHIND)
     for key, watched in _by_group(alarms.items, policies.items, end).items():
         try:
-            judge(s, key, watched.alarms, watched.policies, s.limits.tick_seconds)
+            _judge_whole(s, key, watched, cut=key.group_id == end)
         except ThermostatError as error:
             _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
 
 
 def judge_promptly(s: Services, key: GroupKey) -> None:
     """Judge one group because a closely watched metric of it has news, not because a tick came."""
-    alarms = [alarm for alarm in s.alarms.of_group(key.project_id, key.group_id) if alarm.watched]
-    policies = [policy for policy in s.policies.of_group(key.project_id, key.group_id) if policy.watched]
-    judge(s, key, alarms, policies, min(FINE_SECONDS, s.limits.tick_seconds))
+    judge(s, key, *_all_of(s, key), min(FINE_SECONDS, s.limits.tick_seconds))
 
 
-def _whole_until(alarms: Page[Alarm], policies: Page[Policy]) -> GroupId | None:
-    """Return the last group of which all was read, None when that is all there is.
+def _judge_whole(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:
+    """Judge a group; of the one at the end of a part, that may not be all, so all of it is read."""
+    alarms, policies = _all_of(s, key) if cut else (watched.alarms, watched.policies)
+    judge(s, key, alarms, policies, s.limits.tick_seconds)
 
-    Where a page ends within a group, the group before it is the last whole one; only a page that is
-    filled by a single group is taken as it is, so that there is always a next part.
-    """
-    ends: list[GroupId] = []
-    for items, marker in ((alarms.items, alarms.marker), (policies.items, policies.marker)):
-        if marker is not None:
-            groups = sorted({item.group_id for item in items})
-            ends.append(groups[-2] if len(groups) > 1 else groups[-1])
+
+def _all_of(s: Services, key: GroupKey) -> tuple[list[Alarm], list[Policy]]:
+    alarms = s.alarms.of_group(key.project_id, key.group_id)
+    policies = s.policies.of_group(key.project_id, key.group_id)
+    return [alarm for alarm in alarms if alarm.watched], [policy for policy in policies if policy.watched]
+
+
+def _read_until(alarms: Page[Alarm], policies: Page[Policy]) -> GroupId | None:
+    """Return the last group that both pages reach, None when they reach the end."""
+    ends = [page.items[-1].group_id for page in (alarms, policies) if page.marker is not None]
     return min(ends, default=None)
 
 
@@ -81,15 +83,15 @@ def _by_group(
 ) -> dict[GroupKey, Watched]:
     found: defaultdict[GroupKey, Watched] = defaultdict(Watched)
     for alarm in alarms:
-        if _whole(alarm, end):
+        if _reached(alarm, end):
             found[_key(alarm)].alarms.append(alarm)
     for policy in policies:
-        if _whole(policy, end):
+        if _reached(policy, end):
             found[_key(policy)].policies.append(policy)
     return found
 
 
-def _whole(item: Alarm | Policy, end: GroupId | None) -> bool:
+def _reached(item: Alarm | Policy, end: GroupId | None) -> bool:
     return end is None or item.group_id <= end
 
 

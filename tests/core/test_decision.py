@@ -518,7 +518,8 @@ def test_a_request_that_no_cooldown_applies_to_neither_waits_nor_starts_one() ->
     group = a_group(desired_capacity=2, cooldowns=(a_stamp(until=NOW + seconds(100)),))
     decision = decide(a_policy(by(1)), group, Event(cooldowns_apply=False), NOW)
     assert decision.outcome is Outcome.EXECUTED
-    assert decision.group == replace(group, desired_capacity=3, updated_at=NOW)
+    change = Change(at=NOW, by=1)
+    assert decision.group == replace(group, desired_capacity=3, changes=(change,), updated_at=NOW)
     shadow = decide(
         a_policy(by(1), mode=PolicyMode.SHADOW), group, Event(cooldowns_apply=False), NOW
     ).explanation.summary
