@@ -11,10 +11,10 @@ from typing import Any
 
 from chalicelib.tables.schema import TableSchema, tables
 
-HISTORY = {"executions", "activities"}
-"""Tables without backups and protection: what they tell expires anyhow, nothing acts on it, and they are by
-far the largest (point-in-time recovery is paid by size). All others hold what nobody could make again: what
-owners want, their delegations, the hooks that their alarm sources know, which servers are whose, and the
+HISTORY = {"executions", "activities", "policy-states"}
+"""Tables without backups and protection: what they tell expires anyhow, nothing acts on it for long, and they
+are the largest or the most written (recovery is paid by size). All others hold what nobody could make again:
+what owners want, their delegations, the hooks that their alarm sources know, which servers are whose, and the
 counts that go with them; and they are small."""
 
 VISIBILITY_SECONDS = 90  # longer than a round's lease: a message comes again when its group is free again

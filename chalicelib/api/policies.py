@@ -11,8 +11,12 @@ from chalicelib.api.documents.policies import (
     PolicyDocument,
     PolicyList,
     PolicyPatch,
+    PredictiveDocument,
+    TargetTrackingDocument,
+    new_policy,
     policy_document,
 )
+from chalicelib.api.documents.policy_states import evaluation_document, forecast_document
 from chalicelib.api.operation import Reply, operation
 from chalicelib.core.ids import GroupId, PolicyId
 from chalicelib.core.policy import Policy
@@ -48,14 +52,24 @@ def list_policies(call: Call) -> Reply:
 def create_policy(call: Call, body: NewPolicy) -> Reply:
     """Create a policy for a group."""
     id_ = call.new_id("policies", body.client_token)
-    wanted = body.to_policy(call.caller.project_id, id_, call.now, fingerprint(body))
+    wanted = new_policy(body, call.caller.project_id, id_, call.now, fingerprint(body))
     return _reply(call, call.services.policies.create(wanted, call.services.limits.quota), 201)
 
 
 @operation(blueprint, "GET", "/v1/policies/{policy_id}", answers={200: PolicyDocument})
 def show_policy(call: Call, policy_id: str) -> Reply:
-    """Show a policy."""
-    return _reply(call, call.services.policies.get(call.caller.project_id, _id(policy_id)))
+    """Show a policy; one that watches a metric with its latest evaluation and its forecast."""
+    policy = call.services.policies.get(call.caller.project_id, _id(policy_id))
+    reply = _reply(call, policy)
+    document = reply.document
+    if isinstance(document, TargetTrackingDocument | PredictiveDocument):
+        state = call.services.policy_states.get(policy.project_id, policy.id)
+        last = state.last if state is not None else None
+        document.evaluation = None if last is None else evaluation_document(last)
+        if isinstance(document, PredictiveDocument):
+            made = state.forecast if state is not None else None
+            document.forecast = None if state is None or made is None else forecast_document(made, state.past)
+    return reply
 
 
 @operation(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from math import ceil
 
@@ -111,7 +112,7 @@ class Flap:
     Attributes:
         size, value: the size and each member's value that set the first policy off.
         next_size, next_value: the size it leads to, and what sets the other one off there.
-        high, low: the least ``high``, or the greatest ``low``, at which the pair is safe.
+        high, low: the least ``high``, or the greatest ``low``, at which the pair is safe, to four digits.
         min_size: the least ``min_size`` at which it is, None where none within the bounds is.
     """
 
@@ -144,7 +145,9 @@ def flap_proof(pair: Pair, bounds: Bounds) -> Flap | None:
     """
     low, high = exact(pair.low), exact(pair.high)
     moves = _moves(pair, bounds)
-    factor, size, becomes = max(moves, default=(Fraction(1), 0, 0))
+    if not moves:
+        return None
+    factor, size, becomes = max(moves)
     if low * factor <= high:
         return None
     value = _between(low, high, size, becomes)
@@ -153,10 +156,16 @@ def flap_proof(pair: Pair, bounds: Bounds) -> Flap | None:
         value=float(value),
         next_size=becomes,
         next_value=float(value * size / becomes),
-        high=float(low * factor),
-        low=float(high / factor),
+        high=_to_four_digits(low * factor, ROUND_CEILING),
+        low=_to_four_digits(high / factor, ROUND_FLOOR),
         min_size=_safe_min_size(pair, bounds),
     )
+
+
+def _to_four_digits(value: Fraction, rounding: str) -> float:
+    """Return the number with four digits, rounded to the side that was asked for: what is told must hold."""
+    told = Context(prec=4, rounding=rounding).divide(Decimal(value.numerator), Decimal(value.denominator))
+    return float(told)
 
 
 def _between(low: Fraction, high: Fraction, size: int, becomes: int) -> Fraction:

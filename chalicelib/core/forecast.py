@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core.errors import Invalid
 from chalicelib.core.guesses import DAY, GUESSES, blended, distance_of, weighed
-from chalicelib.core.tracking import CAPACITY_MOST, exact
+from chalicelib.core.tracking import CAPACITY_MOST, exact, require_target
 
 HOURS_AHEAD = 48
 HISTORY_HOURS = 28 * DAY
@@ -44,8 +43,7 @@ class Predictive:
     act: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.target) and self.target > 0):
-            raise Invalid("policy.target", "A target is greater than zero.")
+        require_target(self.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,8 @@ from chalicelib.core.series import Statistic
 CAPACITY_MOST = 1_000_000
 """No more is ever recommended; a group's bounds are far below."""
 
+_TARGET_LEAST = 1e-9
+_VALUE_MOST = 1e30
 _SHORT_PERIODS = (10, 20, 30)
 _MINUTE, _HOUR = 60, 3600
 
@@ -106,12 +108,17 @@ class TargetTracking:
     into: Behavior = field(default_factory=lambda: Behavior(stabilization_seconds=300))
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.target) and self.target > 0):
-            raise Invalid("policy.target", "A target is greater than zero.")
+        require_target(self.target)
         Statistic(self.statistic)
         period = self.period_seconds
         if period not in _SHORT_PERIODS and not (period % _MINUTE == 0 and _MINUTE <= period <= _HOUR):
             raise Invalid("policy.period", "period is 10, 20, 30, or a multiple of 60 up to 3600 seconds.")
+
+
+def require_target(target: float) -> None:
+    """Refuse a target that nothing can be divided by."""
+    if not (math.isfinite(target) and target >= _TARGET_LEAST):
+        raise Invalid("policy.target", f"A target is greater than zero, at least {_TARGET_LEAST:g}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +189,11 @@ def observed(
 
 
 def exact(value: float) -> Fraction:
-    """Return the number as written with twelve digits: what sums of floats add beyond is noise."""
-    return Fraction(f"{value:.12g}")
+    """Return the number as written with twelve digits: what sums of floats add beyond is noise.
+
+    Beyond 1e30 all are alike, so that ratios remain numbers that floats can show.
+    """
+    return Fraction(f"{max(-_VALUE_MOST, min(value, _VALUE_MOST)):.12g}")
 
 
 def recommended(rule: TargetTracking, seen: Observation) -> Recommendation:

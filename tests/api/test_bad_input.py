@@ -25,6 +25,20 @@ POLICY: dict[str, Any] = {
     "type": "change_in_capacity",
     "adjustment": 1,
 }
+STEPS: dict[str, Any] = {
+    "name": "steps",
+    "group_id": "{group_id}",
+    "type": "steps",
+    "steps": [{"lower": 0, "upper": 10, "adjustment": 1}, {"lower": 10, "adjustment": 2}],
+}
+TRACKING: dict[str, Any] = {
+    "name": "cpu",
+    "group_id": "{group_id}",
+    "type": "target_tracking",
+    "metric": "cpu",
+    "target": 60,
+}
+PREDICTIVE: dict[str, Any] = {**TRACKING, "type": "predictive"}
 SERVICE: dict[str, Any] = {"name": "web", "server": SERVER}
 TRUST: dict[str, Any] = {"name": "mine", "type": "trust"}
 HANDED: dict[str, Any] = {
@@ -67,6 +81,14 @@ def _but(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def _server(**changes: Any) -> dict[str, Any]:
     return _but(SERVICE, server=_but(dict(SERVER), **changes))
+
+
+def _steps(*steps: dict[str, Any]) -> dict[str, Any]:
+    return _but(STEPS, steps=list(steps))
+
+
+def _behaving(**changes: Any) -> dict[str, Any]:
+    return _but(TRACKING, behavior={"scale_in": changes})
 
 
 def _filled(estate: Estate, body: Any) -> Any:
@@ -325,6 +347,61 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("PATCH /v1/schedules/{schedule_id}", {"honor_cooldown": True}, "schedule.action"),
     ("PATCH /v1/schedules/{schedule_id}", {"group_id": "{group_id}"}, "request.body"),
     ("PATCH /v1/schedules/{schedule_id}", {"end": "2026-01-01T00:00:00Z"}, "schedule.never_due"),
+    ("POST /v1/policies", _but(POLICY, steps=STEPS["steps"]), "request.body"),
+    ("POST /v1/policies", _but(POLICY, type="steps"), "request.body"),
+        ("POST /v1/policies", _steps(*steps), code)
+        for code, steps in (
+            ("request.body", []),
+            ("request.body", [{"lower": 0, "adjustment": 1}] * 21),
+            ("request.body", [{"lower": 0}]),
+            ("request.body", [{"lower": "0", "adjustment": 1}]),
+            ("request.body", [{"lower": HUGE, "adjustment": 1}]),
+            ("request.body", [{"lower": 0, "adjustment": 1, "middle": 5}]),
+            ("policy.steps", [{"adjustment": 1}]),
+            ("policy.steps", [{"lower": 5, "upper": 5, "adjustment": 1}]),
+            ("policy.steps", [{"lower": 0, "upper": 5, "adjustment": 1}]),
+            ("policy.steps", [{"lower": -5, "upper": 0, "adjustment": 1}]),
+            ("policy.steps", [{"lower": 0, "adjustment": 1}, {"lower": 5, "adjustment": 1}]),
+            ("policy.adjustment", [{"lower": 0, "adjustment": 1.5}]),
+        )
+    ("POST /v1/policies", _but(STEPS, min_adjustment_step=2), "policy.min_adjustment_step"),
+    ("POST /v1/policies", _but(STEPS, warmup=-1), "request.body"),
+    ("POST /v1/policies", _but(STEPS, adjustment=1), "request.body"),
+    *(("POST /v1/policies", _but(TRACKING, **{name: LEFT_OUT}), "request.body") for name in TRACKING),
+    ("POST /v1/policies", _but(TRACKING, target=0), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, target=-5), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, target=HUGE), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, target="60"), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, metric=""), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, metric="cpu\n"), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, metric_kind="median"), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, dimensions={"a": 1}), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, dimensions={"": "a"}), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, dimensions={f"d{n}": "x" for n in range(31)}), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, statistic="p101"), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, statistic="p99\n"), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, period=15), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, period=90), "policy.period"),
+    ("POST /v1/policies", _but(TRACKING, period=3660), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, tolerance=0.1), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, tolerance={"out": -0.1}), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, tolerance={"in_": 0.1}), "request.body"),
+    ("POST /v1/policies", _but(TRACKING, behavior={"out": {}}), "request.body"),
+    ("POST /v1/policies", _behaving(stabilization=3601), "request.body"),
+    ("POST /v1/policies", _behaving(select="most"), "request.body"),
+    ("POST /v1/policies", _behaving(limits=[{"type": "members", "value": 1}]), "request.body"),
+    ("POST /v1/policies", _behaving(limits=[{"type": "pods", "value": 1, "period": 1}]), "request.body"),
+    ("POST /v1/policies", _behaving(limits=[{"type": "members", "value": 0, "period": 1}]), "request.body"),
+        "POST /v1/policies",
+        _behaving(limits=[{"type": "members", "value": 1, "period": 1}] * 11),
+        "request.body",
+    ("POST /v1/policies", _but(PREDICTIVE, lead=86_401), "request.body"),
+    ("POST /v1/policies", _but(PREDICTIVE, act="yes"), "request.body"),
+    ("POST /v1/policies", _but(PREDICTIVE, scale_in=True), "request.body"),
+    ("POST /v1/policies", _but(PREDICTIVE, forecast=[]), "request.body"),
+    ("PATCH /v1/policies/{policy_id}", {"type": "steps"}, "policy.type"),
+    ("PATCH /v1/policies/{policy_id}", {"metric": "cpu"}, "policy.field"),
+    ("PATCH /v1/policies/{policy_id}", {"evaluation": None}, "request.body"),
     # Launch configurations.
     ("POST /v1/launch-configurations", {"name": "web"}, "request.body"),
     ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "request.body"),

@@ -78,6 +78,7 @@ def fingerprint(body: msgspec.Struct, *, secret: str | None = None) -> str | Non
         for name, value in msgspec.structs.asdict(body).items()
         if name != secret and value is not msgspec.UNSET
     }
+    said = {name: value for name, value in msgspec.to_builtins(body).items() if name != secret}
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from chalicelib.api.documents.common import Input, Link, Time, self_link, utc, utc_or_none
 from chalicelib.api.errors import ErrorItem
 from chalicelib.core.activity import Activity
-from chalicelib.core.execution import Execution
+from chalicelib.core.execution import Execution, Step
 
 OutcomeCode = Literal[
     "executed",
@@ -86,6 +86,13 @@ class ExecutionList(msgspec.Struct, kw_only=True):
     links: list[Link]
 
 
+def step_document(step: Step) -> StepDocument:
+    """Return one rule's verdict as it is shown."""
+    return StepDocument(
+        rule=step.rule.value, verdict=step.verdict.value, detail=step.detail, until=utc_or_none(step.until)
+    )
+
+
 def execution_document(execution: Execution, base: str) -> ExecutionDocument:
     """Return the execution as it is shown."""
     return ExecutionDocument(
@@ -101,15 +108,7 @@ def execution_document(execution: Execution, base: str) -> ExecutionDocument:
         retry_at=utc_or_none(execution.retry_at),
         explanation=ExplanationDocument(
             summary=execution.explanation.summary,
-            steps=[
-                StepDocument(
-                    rule=step.rule.value,
-                    verdict=step.verdict.value,
-                    detail=step.detail,
-                    until=utc_or_none(step.until),
-                )
-                for step in execution.explanation.steps
-            ],
+            steps=[step_document(step) for step in execution.explanation.steps],
         ),
         request_id=execution.request_id,
         created_at=utc(execution.created_at),
