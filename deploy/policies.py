@@ -34,6 +34,10 @@ TABLES: Mapping[str, Actions] = {
         "executions/index/by_policy": ("Query",),
         "activities": ("Query", "PutItem"),
         "usage": ("GetItem", "UpdateItem"),
+        "folds": ("BatchGetItem", "PutItem"),
+        "intakes": ("GetItem", "PutItem", "DeleteItem"),
+        "intake-tokens": ("GetItem", "PutItem", "DeleteItem"),
+        "meters": ("GetItem", "PutItem"),
     },
     "tick": {},
     # Rounds and sweeps. They make neither groups nor policies nor webhooks, and never see an execution;
@@ -51,6 +55,9 @@ TABLES: Mapping[str, Actions] = {
         "tokens": ("DeleteItem",),
         "activities": ("BatchWriteItem",),
         "usage": ("UpdateItem",),
+        "intakes": ("GetItem", "DeleteItem"),
+        "intake-tokens": ("DeleteItem",),
+        "meters": ("DeleteItem",),
     },
 }
 """For each function: the actions on each table and index that it uses."""

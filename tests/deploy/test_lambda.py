@@ -49,6 +49,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     group = _create_group(api, cloud)
     path = f"/v1/groups/{group['id']}"
     converge = _message_for(stage, group["id"])
+    post_samples = _use_intake(api, path)
     _work_until(stage, api, group["id"], converge, in_service=2)
     assert len(_servers(cloud)) == 2
 
@@ -60,6 +61,10 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     _work_until(stage, api, group["id"], converge, in_service=3)
     _read_history(api, group["id"])
     _use_members(api, path)
+    assert api.post(post_samples, {"samples": [{"metric": "cpu", "value": 1}]})["accepted"] == 1
+    many = [{"metric": f"m{number}", "value": 1} for number in range(8)]
+    assert api.post(post_samples, {"samples": many})["accepted"] == len(many)
+    assert len(api.get(f"{path}/metrics")["metrics"]) == 1 + len(many)
 
     api.delete(path)
     _work_until_gone(stage, api, path, converge)
@@ -155,6 +160,16 @@ def _read_history(api: Gateway, group_id: str) -> None:
     by_policy = api.get(f"/v1/policies/{execution['policy_id']}/executions")["executions"]
     assert by_policy == [api.get(f"/v1/executions/{execution['id']}")]
     assert api.get(f"/v1/activities?group_id={group_id}")["activities"]
+
+
+def _use_intake(api: Gateway, path: str) -> str:
+    """Make, revoke and rotate intakes of the group; return where its samples are posted."""
+    api.put(f"{path}/intake", {})
+    api.delete(f"{path}/intake")
+    api.put(f"{path}/intake", {})
+    url = api.post(f"{path}/intake/rotations", {"keep_previous": 0})["url"]
+    assert api.get(f"{path}/intake")["url"] is None
+    return f"/{str(url).partition('/api/')[2]}/samples"
 
 
 def _use_members(api: Gateway, path: str) -> None:
