@@ -66,6 +66,11 @@ PARAMETERS = (
     Parameter(variable="HISTORY_DAYS", says="How long history is kept; 90 if empty.", pattern=_NUMBER),
     Parameter(variable="SAMPLES_DAYS", says="How long samples are kept; 15 if empty.", pattern=_NUMBER),
     Parameter(
+        variable="SAMPLES_SHARDS",
+        says="In how many parts samples are written; 4 if empty, more for groups of thousands.",
+        pattern=_NUMBER,
+    ),
+    Parameter(
         variable="LOG_LEVEL",
         says="INFO if empty.",
         pattern="DEBUG|INFO|WARNING|ERROR|CRITICAL",

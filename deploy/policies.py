@@ -40,6 +40,10 @@ TABLES: Mapping[str, Actions] = {
         "executions/index/by_policy": ("Query",),
         "activities": ("Query", "PutItem"),
         "usage": ("GetItem", "UpdateItem"),
+        "folds": ("BatchGetItem", "PutItem"),
+        "intakes": ("GetItem", "PutItem", "DeleteItem"),
+        "intake-tokens": ("GetItem", "PutItem", "DeleteItem"),
+        "meters": ("GetItem", "PutItem"),
     },
     "tick": {},
     # Rounds, sweeps and judging. They make nothing that owners ask for; what they decide, they write as
@@ -65,6 +69,9 @@ TABLES: Mapping[str, Actions] = {
         "executions": ("PutItem",),
         "activities": ("BatchWriteItem",),
         "usage": ("UpdateItem",),
+        "intakes": ("GetItem", "DeleteItem"),
+        "intake-tokens": ("DeleteItem",),
+        "meters": ("DeleteItem",),
     },
 }
 """For each function: the actions on each table and index that it uses."""

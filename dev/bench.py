@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 
-from dev import bench_cold
+from dev import bench_cold, bench_samples
 from dev.bench_floor import BareDecision, BareNova
 from dev.bench_meter import Meter
 from dev.bench_site import Group, Growth, Here, Site, functions_here
@@ -61,6 +61,7 @@ def rows(site: Site, here: Here, meter: Meter) -> Iterator[Row]:
     yield from _webhook_to_servers(site, floor, here.deliveries(_DELIVERIES, receivers=_WORKERS))
     yield Row("DynamoDB, a decision", f"{len(decision.of('dynamodb'))} req", str(decision))
     yield _settled_round(site, here, meter)
+    yield from _samples(site, here, meter)
     yield _cold_start(site)
 
 
@@ -147,6 +148,19 @@ def _settled_round(site: Site, here: Here, meter: Meter) -> Row:
     asked = len(site.cloud.requests) - asked
     how = f"{seen}; a group of 10, and {asked} request to the cloud"
     return Row("DynamoDB, a settled round", f"{len(seen.of('dynamodb'))} req", how)
+
+
+def _samples(site: Site, here: Here, meter: Meter) -> Iterator[Row]:
+    """Say how many samples one core absorbs, by the shape of requests, and what they cost."""
+    for each in bench_samples.absorbed(site, here, meter):
+        calls = len(each.seen.of("dynamodb"))
+        how = (
+            f"a second of our CPU, {each.samples / each.seconds:.0f} a second by the clock: stored and "
+            f"aggregated; {calls} calls of DynamoDB a request, {each.units_of_a_thousand:.0f} units a "
+            "thousand samples"
+        )
+        what = f"samples, {each.series} series x {each.of_each}"
+        yield Row(what, f"{each.samples / each.cpu_seconds:.0f}", how)
 
 
 def _cold_start(site: Site) -> Row:

@@ -113,6 +113,14 @@ class Site:
         """Wait until the group itself says that it is as it is wanted."""
         self._api.until(group.path, _settled)
 
+    def intake(self, group: Group) -> str:
+        """Return the path of the group's new intake."""
+        return urlsplit(self._api.call("PUT", f"{group.path}/intake")["url"]).path
+
+    def server_ids(self, group: Group) -> list[str]:
+        """Return the ids of the group's servers."""
+        return [member["server_id"] for member in self._api.get(f"{group.path}/members")["members"]]
+
     def _servers(self, tag: str) -> list[Any]:
         return [server for server in self.cloud.backstage.servers("demo") if tag in server.tags]
 
@@ -138,6 +146,12 @@ class Here:
         """Call the group's webhook; it must change the group."""
         answer = self._functions.http.post(urlsplit(group.hook).path, headers={"Host": "localhost"})
         assert answer.json_body["outcome"] == "executed", answer.json_body
+
+    def post_samples(self, path: str, body: Mapping[str, Any], count: int) -> None:
+        """Post samples to an intake; all of them must be accepted."""
+        headers = {"Host": "localhost", "Content-Type": "application/json"}
+        answer = self._functions.http.post(f"{path}/samples", headers=headers, body=json.dumps(body).encode())
+        assert answer.json_body == {"accepted": count, "rejected": []}, answer.json_body
 
     def round(self, group: Group) -> None:
         """Run a round for the group."""

@@ -149,6 +149,8 @@ def test_what_is_set_is_used() -> None:
             "OS_CACERT": "/etc/ca.pem",
             "QUOTA_MEMBERS": "5",
             "STEPS_MAX": "7",
+            "SAMPLES_DAYS": "3",
+            "SAMPLES_SHARDS": "64",
             "LOG_LEVEL": "debug",
         }
     )
@@ -156,9 +158,15 @@ def test_what_is_set_is_used() -> None:
     assert read.public_url == "https://scale.example"
     assert read.log_level == "DEBUG"
     assert (read.limits.quota.members, read.limits.steps_max) == (5, 7)
+    assert (read.limits.samples_days, read.limits.samples_shards) == (3, 64)
     user = read.service_user
     assert (user.user_id, user.region_name, user.interface) == ("u1", "RegionOne", "internal")
     assert user.cacert == "/etc/ca.pem"
+
+
+def test_a_period_has_so_many_shards_and_no_more() -> None:
+    with pytest.raises(settings.Misconfigured, match="SAMPLES_SHARDS must be at most 64"):
+        settings.read({**LEAST, "SAMPLES_SHARDS": "65"})
 
 
 def test_outside_of_lambda_the_region_has_its_other_name() -> None:

@@ -80,7 +80,7 @@ class World:
             folds=fakes.FakeFolds(self.memory),
             intakes=fakes.FakeIntakes(self.memory),
             meters=fakes.FakeMeters(self.memory, timedelta(days=self.limits.samples_days)),
-            roster=MemberRoster(fakes.FakeMembers(self.memory), self._seconds),
+            roster=MemberRoster(fakes.FakeMembers(self.memory), self.seconds),
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
@@ -93,7 +93,8 @@ class World:
             sleep=self.clock.pass_,
         )
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Return the time in seconds."""
         return self.clock.now.timestamp()
 
     def with_group(self, template: ServerTemplate | None = None, **changes: object) -> Group:

@@ -22,12 +22,17 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.fold import HOUR_SECONDS, Fold, Hour
 from chalicelib.core.series import Series
-from chalicelib.tables.calls import Refused, perform, put
+from chalicelib.tables.calls import Refused, Transaction, perform, put
 from chalicelib.tables.database import Database
 from chalicelib.tables.fold_rows import decode_fold, decode_hour, encode_fold, encode_hour
 from chalicelib.tables.rows import Row, joined
 
-_WRITERS = 8
+_FEW = 4
+"""So many folds are written one by one, which is the cheapest."""
+_TOGETHER_MAX = 100
+_TOGETHER_MAX_BYTES = 3_000_000
+"""DynamoDB's limits of a transaction are 100 rows and 4 MB."""
+_WRITERS = 4
 _ATTEMPTS = 30
 _LONGEST_PAUSE_SECONDS = 0.2
 
@@ -64,10 +69,11 @@ class FoldTable:
 
     def add(self, folds: Sequence[tuple[Series, Fold]]) -> Mapping[int, str]:
         """Add folds of one batch each to what is stored; a batch that is in there already changes nothing."""
-        if len(folds) == 1:
-            refusals = [self._add(*folds[0])]
+        if len(folds) <= _FEW:
+            refusals = [self._add(*each) for each in folds]
         else:
-            refusals = list(self._writers.map(lambda each: self._add(*each), folds))
+            parts = [folds[at : at + _TOGETHER_MAX] for at in range(0, len(folds), _TOGETHER_MAX)]
+            refusals = [reason for part in self._writers.map(self._add_together, parts) for reason in part]
         return {place: reason for place, reason in enumerate(refusals) if reason is not None}
 
     def read(self, series: Series, since: datetime, until: datetime) -> Sequence[Fold]:
@@ -107,38 +113,76 @@ class FoldTable:
 
         The first try takes the row to be new. Where it is not, the refusal brings the row along.
         """
-        (batch,) = fold.batches
-        key = _series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
-        together, version = fold, 0
+        key = self._key(series, fold)
+        following: tuple[Fold, int] | str = (fold, 0)
         for attempt in range(_ATTEMPTS):
-            row = self._rows(
-                *key,
-                data=encode_fold(together),
-                version=version + 1,
-                expires_at=fold.start + timedelta(seconds=HOUR_SECONDS) + self._keep,
-            )
-            unchanged = FoldRow.version == version if version else FoldRow.series_key.does_not_exist()
+            if isinstance(following, str):
+                return following or None
             try:
-                put(self._database, row, unchanged)
+                put(self._database, *self._write(key, *following))
             except Refused as refused:
-                stored = self._stored(key, refused.item)
+                following = _following(self._stored(key, refused.item), fold)
             else:
                 return None
-            if stored is None:
-                together, version = fold, 0  # it expired meanwhile
-                continue
-            held, version = decode_fold(stored.data, fold.start, fold.seconds), int(stored.version)
-            if batch in held.batches:
-                return None
-            together = held.plus(fold)
-            reason = together.too_large()
-            if reason is not None:
-                return reason
-            if attempt:
-                time.sleep(random.random() * min(0.005 * 2**attempt, _LONGEST_PAUSE_SECONDS))  # noqa: S311  (spreads those who collided)
-        raise Unavailable(
-            "samples.contended", "Too many samples of one series at once; try again.", retry_after_seconds=1
+            _pause(attempt)
+        raise _contended()
+
+    def _add_together(self, folds: Sequence[tuple[Series, Fold]]) -> Sequence[str | None]:
+        """Write many folds in a few calls; return why not, for each that is full.
+
+        A transaction takes twice the units of single writes, and a tenth of the time. Where others wrote
+        first all is read again, and what has been written by then is found in its rows.
+        """
+        refusals: list[str | None] = [None] * len(folds)
+        keys = [self._key(series, fold) for series, fold in folds]
+        for attempt in range(_ATTEMPTS):
+            stored = self._all_stored(keys)
+            writes = []
+            for place, (_, fold) in enumerate(folds):
+                following = _following(stored.get(keys[place]), fold)
+                if isinstance(following, str):
+                    refusals[place] = following or None
+                else:
+                    writes.append(self._write(keys[place], *following))
+            if self._commit(writes):
+                return refusals
+            _pause(attempt)
+        raise _contended()
+
+    def _commit(self, writes: Sequence[tuple[FoldRow, Condition]]) -> bool:
+        """Write rows in as few transactions as their bytes allow; return whether nobody wrote first."""
+        size = 0
+        transactions = [Transaction(self._database)]
+        for row, unchanged in writes:
+            size += len(row.data)
+            if size > _TOGETHER_MAX_BYTES:
+                transactions.append(Transaction(self._database))
+                size = len(row.data)
+            transactions[-1].put(row, unchanged, lambda _: Refused())
+        try:
+            for transaction in transactions if writes else ():
+                transaction.commit()
+        except Refused:
+            return False
+        return True
+
+    def _key(self, series: Series, fold: Fold) -> tuple[str, str]:
+        (batch,) = fold.batches
+        return _series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
+
+    def _write(self, key: tuple[str, str], fold: Fold, version: int) -> tuple[FoldRow, Condition]:
+        """Return the row that follows on ``version`` (0: none), and the condition that it does."""
+        row = self._rows(
+            *key,
+            data=encode_fold(fold),
+            version=version + 1,
+            expires_at=fold.start + timedelta(seconds=HOUR_SECONDS) + self._keep,
         )
+        return row, FoldRow.version == version if version else FoldRow.series_key.does_not_exist()
+
+    def _all_stored(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], FoldRow]:
+        rows = perform(lambda: list(self._rows.batch_get(keys, consistent_read=True)))
+        return {(row.series_key, row.place): row for row in rows}
 
     def _stored(self, key: tuple[str, str], item: dict[str, Any] | None) -> FoldRow | None:
         """Return the row as the refusal brought it; read, where an engine leaves it out."""
@@ -169,6 +213,32 @@ class FoldTable:
                 )
             )
         )
+
+
+def _following(stored: FoldRow | None, fold: Fold) -> tuple[Fold, int] | str:
+    """Return what is to be written, and on which version of the row; or why nothing is.
+
+    That is "" where the batch is in the row already. A row may also have expired meanwhile.
+    """
+    if stored is None:
+        return fold, 0
+    held = decode_fold(stored.data, fold.start, fold.seconds)
+    if fold.batches <= held.batches:
+        return ""
+    together = held.plus(fold)
+    return together.too_large() or (together, int(stored.version))
+
+
+def _pause(attempt: int) -> None:
+    """Let others write who collided with us; the first time there is nobody to wait for, most likely."""
+    if attempt:
+        time.sleep(random.random() * min(0.005 * 2**attempt, _LONGEST_PAUSE_SECONDS))  # noqa: S311  (spreads them)
+
+
+def _contended() -> Unavailable:
+    return Unavailable(
+        "samples.contended", "Too many samples of one series at once; try again.", retry_after_seconds=1
+    )
 
 
 def _series_key(series: Series) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.api import openapi
 from chalicelib.api.operation import OPERATIONS
+from chalicelib.api.samples import FORMATS
 from chalicelib.core.errors import ThermostatError, Unauthenticated
 from tests.api.caller import (
     ADMIN,
@@ -48,6 +49,7 @@ def test_only_what_must_be_open_is_open() -> None:
         "check_health",
         "show_openapi",
         "call_hook",
+        *(format_.name for format_ in FORMATS),
     }
 
 

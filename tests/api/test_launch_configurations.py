@@ -23,6 +23,7 @@ WHOLE: dict[str, Any] = {
         "deep": {"a": [1]},
     },
     "block_device_mapping_v2": [{"boot_index": 0, "uuid": "v", "source_type": "volume"}],
+    "intake_in_user_data": False,
 }
 
 

@@ -36,9 +36,9 @@ def asked_for(target: str, body: dict[str, Any]) -> Iterator[Grant]:
             for item in body["TransactItems"]:
                 for kind, part in item.items():
                     yield Grant(f"dynamodb:{_TRANSACTION_ITEMS[kind]}", _table(part["TableName"]))
-        case "DynamoDB_20120810", "BatchWriteItem":
+        case "DynamoDB_20120810", "BatchWriteItem" | "BatchGetItem":
             for name in body["RequestItems"]:
-                yield Grant("dynamodb:BatchWriteItem", _table(name))
+                yield Grant(f"dynamodb:{operation}", _table(name))
         case "DynamoDB_20120810", _:
             yield Grant(f"dynamodb:{operation}", _table(body["TableName"], body.get("IndexName")))
         case "AmazonSQS", "SendMessage" | "SendMessageBatch":

@@ -51,6 +51,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     group = _create_group(api, cloud)
     path = f"/v1/groups/{group['id']}"
     converge = _message_for(stage, group["id"])
+    post_samples = _use_intake(api, path)
     _work_until(stage, api, group["id"], converge, in_service=2)
     assert len(_servers(cloud)) == 2
 
@@ -64,6 +65,10 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     _use_schedules(stage, api, group["id"])
     _use_members(api, path)
     _use_alarms(api, group["id"])
+    assert api.post(post_samples, {"samples": [{"metric": "cpu", "value": 1}]})["accepted"] == 1
+    many = [{"metric": f"m{number}", "value": 1} for number in range(8)]
+    assert api.post(post_samples, {"samples": many})["accepted"] == len(many)
+    assert len(api.get(f"{path}/metrics")["metrics"]) == 1 + len(many)
 
     api.delete(path)
     _work_until_gone(stage, api, path, converge)
@@ -201,6 +206,16 @@ def _use_schedules(stage: Stage, api: Gateway, group_id: str) -> None:
         assert api.get(f"/v1/schedules/{schedule['id']}")["last_firing"]["outcome"] == "executed"
     group = api.get(f"/v1/groups/{group_id}")
     assert (group["max_size"], group["desired_capacity"]) == (5, 4)
+
+
+def _use_intake(api: Gateway, path: str) -> str:
+    """Make, revoke and rotate intakes of the group; return where its samples are posted."""
+    api.put(f"{path}/intake", {})
+    api.delete(f"{path}/intake")
+    api.put(f"{path}/intake", {})
+    url = api.post(f"{path}/intake/rotations", {"keep_previous": 0})["url"]
+    assert api.get(f"{path}/intake")["url"] is None
+    return f"/{str(url).partition('/api/')[2]}/samples"
 
 
 def _use_members(api: Gateway, path: str) -> None:

@@ -80,6 +80,7 @@ def test_every_log_group_is_that_of_its_function(template: PackagedTemplate) -> 
 
 def test_what_api_gateway_refuses_itself_has_the_shape_of_our_errors(template: PackagedTemplate) -> None:
     api = template.resources["RestAPI"]["Properties"]["DefinitionBody"]
+    assert api["x-amazon-apigateway-binary-media-types"] == ["*/*"]
     responses = api["x-amazon-apigateway-gateway-responses"]
     assert responses["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == 404
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(responses)

@@ -39,7 +39,7 @@ def test_every_place_named_is_a_table_or_an_index_that_exists(function: str) -> 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_scans_a_table_or_touches_its_definition(function: str) -> None:
     granted = {action for actions in TABLES[function].values() for action in actions}
-    assert granted <= WRITES | {"GetItem", "Query", "ConditionCheckItem"}
+    assert granted <= WRITES | {"GetItem", "BatchGetItem", "Query", "ConditionCheckItem"}
 
 
 def test_the_tick_reads_and_writes_no_table_and_opens_no_secret_of_an_owner() -> None:
@@ -73,8 +73,15 @@ def test_rounds_cannot_find_a_webhook_by_its_token() -> None:
     assert not may("work", "Query", "tokens")
 
 
+def test_rounds_neither_make_intakes_nor_find_them_by_their_tokens_nor_write_samples() -> None:
+    assert not may("work", "PutItem", "intakes")
+    assert not may("work", "GetItem", "intake-tokens")
+    assert not may("work", "PutItem", "folds")
+
+
 def test_nobody_lists_tokens() -> None:
-    assert not [function for function in FUNCTIONS if may(function, "Query", "tokens")]
+    for table in ("tokens", "intake-tokens"):
+        assert not [function for function in FUNCTIONS if may(function, "Query", table)]
 
 
 def test_rounds_open_secrets_and_never_seal_any() -> None:

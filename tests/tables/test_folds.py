@@ -23,6 +23,7 @@ from chalicelib.core.sample import Measure, one
 from chalicelib.core.series import Series, Statistic
 from chalicelib.core.statistics import datapoints
 from chalicelib.tables.fold_rows import decode_fold, encode_fold
+from chalicelib.tables.folds import _series_key
 from tests.core.factories import NOW, PROJECT, seconds
 from tests.tables.storage import KEEP_DAYS, Storage
 from tests.tables.test_races import at_once
@@ -157,6 +158,56 @@ def test_a_full_period_says_so_and_takes_the_rest(storage: Storage) -> None:
     assert total(storage, other) == (1, 1)
 
 
+def many(storage: Storage, batch: int, series: int) -> list[tuple[Series, Fold]]:
+    """Return the folds of a batch with one sample of many series."""
+    all_series = [series_of(storage, f"m{number}") for number in range(series)]
+    return [(each, fold_of(each, batch, number)) for number, each in enumerate(all_series)]
+
+
+def test_a_batch_of_many_series_counts_once_also_after_half_of_it_was_written(storage: Storage) -> None:
+    folds = many(storage, 1, 150)
+    storage.folds.add(folds[70:130])
+    for _ in range(2):
+        assert storage.folds.add(folds) == {}
+    storage.folds.add(many(storage, 5, 150))
+    assert [total(storage, series) for series, _ in folds] == [(2, 2 * number) for number in range(150)]
+
+
+def test_of_many_series_only_the_full_one_is_refused(storage: Storage) -> None:
+    folds = many(storage, 5, 10)
+    series = folds[3][0]
+    crowd = [
+        Reading(series=series, member=MemberId(f"m{number}"), at=NOW, measure=one(1))
+        for number in range(MEMBERS_MAX)
+    ]
+    storage.folds.add(folded(crowd, b"\1" * 8, frozenset()))
+    assert list(storage.folds.add(folds)) == [3]
+    assert total(storage, series) == (MEMBERS_MAX, MEMBERS_MAX)
+    assert total(storage, folds[9][0]) == (1, 9)
+
+
+def test_of_batches_of_many_series_at_once_none_is_lost(dynamodb: Storage) -> None:
+    results = at_once(8, lambda number: dynamodb.folds.add(many(dynamodb, number, 12)))
+    assert results == [{}] * 8
+    for number in range(12):
+        assert total(dynamodb, series_of(dynamodb, f"m{number}")) == (8, 8 * number)
+
+
+def test_many_large_rows_are_written_in_several_transactions(dynamodb: Storage) -> None:
+    values = [1.03**exponent for exponent in range(3000)]
+    spread = Measure(
+        count=3000, sum=1.0, minimum=1.0, maximum=values[-1], spread=tuple((v, 2**31) for v in values)
+    )
+    members = {MemberId(str(uuid.uuid4())): fold_of(_ANY, 1, 0.1, 0.2).members[A] for _ in range(MEMBERS_MAX)}
+    folds = [
+        (series, replace(fold, total=aggregate([spread]), members=members))
+        for series, fold in many(dynamodb, 1, 40)
+    ]
+    assert sum(len(encode_fold(fold)) for _, fold in folds) > 4_000_000
+    assert dynamodb.folds.add(folds) == {}
+    assert dynamodb.folds.read(folds[39][0], NOW, NOW + seconds(60)) == [folds[39][1]]
+
+
 def test_of_32_batches_at_once_none_is_lost(dynamodb: Storage) -> None:
     series = series_of(dynamodb)
 
@@ -214,17 +265,11 @@ def test_rows_are_dropped_in_time(dynamodb: Storage) -> None:
     series = series_of(dynamodb)
     dynamodb.folds.add([(series, fold_of(series, 1, 1))])
     dynamodb.folds.write_hour(series, an_hour(dynamodb, 0))
-    [(period, _), (hour, _)] = rows_of(dynamodb.project, ("p", "h"))
+    found = boto3.client("dynamodb").query(
+        TableName="thermostat-shared-folds",
+        KeyConditionExpression="series_key = :key",
+        ExpressionAttributeValues={":key": {"S": _series_key(series)}},
+    )["Items"]
+    hour, period = (float(item["expires_at"]["N"]) for item in found)
     assert hour == NOW.timestamp() + KEEP_DAYS * 86_400
     assert period == hour + 3600, "an hour must not lose its first minutes before it is compressed"
-
-
-def rows_of(project: str, kinds: tuple[str, ...]) -> list[tuple[float, str]]:
-    """Return when the rows of a project expire, and where they are."""
-    found = boto3.client("dynamodb").scan(
-        TableName="thermostat-shared-folds",
-        FilterExpression="begins_with(series_key, :p)",
-        ExpressionAttributeValues={":p": {"S": project}},
-    )["Items"]
-    rows = [(float(item["expires_at"]["N"]), item["place"]["S"]) for item in found]
-    return sorted(rows, key=lambda row: kinds.index(row[1][0]))
