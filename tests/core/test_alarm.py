@@ -114,5 +114,7 @@ def test_an_entry_is_named_by_the_generation_it_leads_to_and_sorts_by_time() -> 
     assert entry.id == alarm_history.found(was, replace(was, state=ALARM), NOW).id
     for other in (an_alarm(generation=4), an_alarm(generation=3, id=AlarmId("other"))):
         assert alarm_history.found(other, replace(other, state=OK), NOW).id != entry.id
+    stepwise = [alarm_history.found(an_alarm(generation=n), an_alarm(state=OK), NOW).id for n in range(1, 50)]
+    assert stepwise == sorted(set(stepwise)), "so do those of one moment"
     ids = [alarm_history.created(was, USER, NOW + seconds(later)).id for later in (0, 0.001, 1, 60, 86_400)]
     assert ids == sorted(set(ids))
