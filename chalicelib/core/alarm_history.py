@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -106,16 +107,20 @@ def _entry(
     user_id: UserId | None,
     now: datetime,
 ) -> AlarmHistoryEntry:
-    """Return an entry that is named by the generation it leads to, which two writers cannot both reach."""
+    """Return an entry that is named by the generation it leads to, which two writers cannot both reach.
+
+    The generation also orders entries of one millisecond (RFC 9562, section 6.2: a counter before the rest).
+    """
     alarm = new or was
     assert alarm is not None, "something happened to an alarm"
     generation = was.generation + 1 if was else 1
-    unique = int(derived_id(alarm.project_id, alarm.id, str(generation)).replace("-", ""), 16)
+    unique = uuid.UUID(derived_id(alarm.project_id, alarm.id, str(generation))).int % 2**62
+    counted = generation % 2**12 << 62 | unique
     return AlarmHistoryEntry(
         project_id=alarm.project_id,
         group_id=alarm.group_id,
         alarm_id=alarm.id,
-        id=AlarmHistoryId(time_sorted_id(int(now.timestamp() * 1000), unique & (2**74 - 1))),
+        id=AlarmHistoryId(time_sorted_id(int(now.timestamp() * 1000), counted)),
         event=event,
         state_before=was.state if was else None,
         state_after=new.state if new else None,

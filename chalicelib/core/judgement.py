@@ -107,16 +107,12 @@ def judge(rule: ThresholdRule, points: Sequence[Datapoint | None], was: AlarmSta
     """
     seen = points[-evaluation_range(rule) :]
     marks = [_mark(rule, point) for point in seen]
-    states = {
-        _state(rule, [_as(mark, clear) for mark in marks], was) for clear in (_Mark.BREACHING, _Mark.WITHIN)
-    }
-    state = states.pop() if len(states) == 1 else was
-    beyond = [point.value for point in seen if point is not None and _mark(rule, point) is _Mark.BREACHING]
-    return Judgement(
-        state=state,
-        reason=_reason(rule, seen, marks),
-        breach=beyond[-1] - rule.threshold if beyond else None,
+    worst, mildest = (
+        _state(rule, [clear if mark is _Mark.UNCLEAR else mark for mark in marks], was)
+        for clear in (_Mark.BREACHING, _Mark.WITHIN)
     )
+    state = worst if worst is mildest else was
+    return Judgement(state=state, reason=_reason(rule, seen, marks), breach=_breach(rule, seen, marks))
 
 
 def judged(
@@ -176,12 +172,8 @@ def _too_few(statistic: str, samples: int) -> bool:
     return samples * min(exact, 1 - exact) < 10  # noqa: PLR2004  (the ten of the rule)
 
 
-def _as(mark: _Mark, clear: _Mark) -> _Mark:
-    return clear if mark is _Mark.UNCLEAR else mark
-
-
 def _state(rule: ThresholdRule, marks: Sequence[_Mark], was: AlarmState) -> AlarmState:
-    """Return the state that clear marks come to."""
+    """Return the state that the marks come to, none of which may be unclear."""
     needed, periods = rule.datapoints_to_alarm, rule.evaluation_periods
     real = [mark for mark in marks if mark is not _Mark.MISSING]
     if len(real) >= periods:
@@ -208,6 +200,13 @@ def _of_breaches_only(marks: Sequence[_Mark], needed: int, was: AlarmState) -> A
         return AlarmState.INSUFFICIENT_DATA
     oldest_is_old = len(marks) - marks.index(_Mark.BREACHING) >= needed
     return AlarmState.ALARM if oldest_is_old else was
+
+
+def _breach(rule: ThresholdRule, seen: Sequence[Datapoint | None], marks: Sequence[_Mark]) -> float | None:
+    for point, mark in zip(reversed(seen), reversed(marks), strict=True):
+        if point is not None and mark is _Mark.BREACHING:
+            return point.value - rule.threshold
+    return None
 
 
 def _alarm_if(breached: bool) -> AlarmState:
