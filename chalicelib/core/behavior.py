@@ -23,9 +23,6 @@ from chalicelib.core.group import Change
 from chalicelib.core.tracking import Behavior, Observation, RateLimit, RateType, Select, TargetTracking
 from chalicelib.core.tracking import recommended as recommendation_for
 
-CHANGES_MAX = 60
-"""How many changes of each direction a window remembers; beyond, the oldest count as one."""
-
 GAP_SECONDS = 300
 """After so long without a look (or the longest window, if that is longer) a window of advice begins anew."""
 
@@ -40,7 +37,11 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What a policy has recommended and done of late, oldest first."""
+    """What a policy has recommended of late, and what was changed, oldest first.
+
+    Attributes:
+        changes: by whatever policy; the group remembers them (``group.remembered``).
+    """
 
     advice: tuple[Advice, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -68,7 +69,7 @@ class Followed:
             policy that does not scale in, it is what others may not go below (``reconcile.Want.never_in``).
         value: what was held against the target.
         steps: how it came about, in words.
-        window: with this recommendation noted; a change that is then made is noted by ``changed``.
+        window: with this recommendation noted.
     """
 
     recommended: int | None
@@ -119,13 +120,7 @@ def advised(
         earlier = [Advice(at=now, capacity=current)]
     newest = Advice(at=now, capacity=current if capacity is None else capacity)
     kept = [each for each in earlier if _within(each.at, now, longest)]
-    return replace(_pruned(rule, window, now), advice=_telling([*kept, newest]))
-
-
-def changed(rule: TargetTracking, window: Window, now: datetime, before: int, after: int) -> Window:
-    """Return the window with a change noted that was made at ``now``."""
-    changes = (*window.changes, Change(at=now, by=after - before)) if after != before else window.changes
-    return _pruned(rule, replace(window, changes=changes), now)
+    return replace(window, advice=_telling([*kept, newest]))
 
 
 def stabilized(rule: TargetTracking, window: Window, now: datetime, current: int, recommended: int) -> Held:
@@ -213,21 +208,6 @@ def _telling(advice: list[Advice]) -> tuple[Advice, ...]:
             kept.append(each)
         high, low = max(high, each.capacity), min(low, each.capacity)
     return tuple(reversed(kept))
-
-
-def _pruned(rule: TargetTracking, window: Window, now: datetime) -> Window:
-    """Return the window without the changes that no limit looks at any more, and bounded."""
-    longest = max((limit.period_seconds for b in (rule.out, rule.into) for limit in b.limits), default=0)
-    recent = [change for change in window.changes if _within(change.at, now, longest)]
-    out, into = ([c for c in recent if c.by > 0], [c for c in recent if c.by < 0])
-    changes = sorted([*_bounded(out), *_bounded(into)], key=lambda change: change.at)
-    return replace(window, changes=tuple(changes))
-
-
-def _bounded(changes: list[Change]) -> list[Change]:
-    """Return the changes of one direction, the oldest as one where they are too many."""
-    many, few = changes[: 1 - CHANGES_MAX], changes[1 - CHANGES_MAX :]
-    return [Change(at=many[-1].at, by=sum(c.by for c in many)), *few] if many else few
 
 
 def _held(rule: Rule, detail: str, current: int, capacity: int, until: datetime | None) -> Step:

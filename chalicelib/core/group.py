@@ -169,13 +169,23 @@ class Group:
         return (GroupStatus.ACTIVE if self.settled else GroupStatus.CONVERGING), reason
 
 
+CHANGES_MAX = 60
+"""How many changes of each direction a group remembers; beyond, the oldest count as one."""
+
 _CHANGES_KEPT = timedelta(hours=1)
-_CHANGES_MAX = 64
 
 
 def remembered(changes: tuple[Change, ...], now: datetime) -> tuple[Change, ...]:
-    """Return the changes that limits of pace may still ask for: of the last hour, 64 at most."""
-    return tuple(change for change in changes if now - change.at < _CHANGES_KEPT)[-_CHANGES_MAX:]
+    """Return the changes of the last hour, which is as far back as any limit of pace looks."""
+    recent = [change for change in changes if now - change.at < _CHANGES_KEPT]
+    out, into = ([c for c in recent if c.by > 0], [c for c in recent if c.by < 0])
+    return tuple(sorted([*_bounded(out), *_bounded(into)], key=lambda change: change.at))
+
+
+def _bounded(changes: list[Change]) -> list[Change]:
+    """Return the changes of one direction, the oldest as one where they are too many."""
+    many, few = changes[: 1 - CHANGES_MAX], changes[1 - CHANGES_MAX :]
+    return [Change(at=many[-1].at, by=sum(c.by for c in many)), *few] if many else few
 
 
 def require_within(bounds: Bounds, desired_capacity: int) -> None:

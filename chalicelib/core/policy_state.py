@@ -34,7 +34,7 @@ class PolicyState:
     """What one policy remembers.
 
     Attributes:
-        window: what it recommended and changed of late.
+        window: what it recommended of late; what was changed, its group remembers.
         last: its latest evaluation.
         forecast: what it foresees, for a predictive one.
         past: what it foresaw, beside what came.

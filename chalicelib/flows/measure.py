@@ -100,7 +100,7 @@ def measured(
         proposal=Proposal(capacity=result.capacity, steps=result.steps),
         value=result.value,
         recommended=result.recommended,
-        state=replace(state, window=result.window, updated_at=readings.now),
+        state=replace(state, window=Window(advice=result.window.advice), updated_at=readings.now),
     )
 
 

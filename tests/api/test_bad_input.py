@@ -349,6 +349,7 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("PATCH /v1/schedules/{schedule_id}", {"end": "2026-01-01T00:00:00Z"}, "schedule.never_due"),
     ("POST /v1/policies", _but(POLICY, steps=STEPS["steps"]), "request.body"),
     ("POST /v1/policies", _but(POLICY, type="steps"), "request.body"),
+    *(
         ("POST /v1/policies", _steps(*steps), code)
         for code, steps in (
             ("request.body", []),
@@ -364,6 +365,7 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
             ("policy.steps", [{"lower": 0, "adjustment": 1}, {"lower": 5, "adjustment": 1}]),
             ("policy.adjustment", [{"lower": 0, "adjustment": 1.5}]),
         )
+    ),
     ("POST /v1/policies", _but(STEPS, min_adjustment_step=2), "policy.min_adjustment_step"),
     ("POST /v1/policies", _but(STEPS, warmup=-1), "request.body"),
     ("POST /v1/policies", _but(STEPS, adjustment=1), "request.body"),
@@ -392,9 +394,11 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("POST /v1/policies", _behaving(limits=[{"type": "members", "value": 1}]), "request.body"),
     ("POST /v1/policies", _behaving(limits=[{"type": "pods", "value": 1, "period": 1}]), "request.body"),
     ("POST /v1/policies", _behaving(limits=[{"type": "members", "value": 0, "period": 1}]), "request.body"),
+    (
         "POST /v1/policies",
         _behaving(limits=[{"type": "members", "value": 1, "period": 1}] * 11),
         "request.body",
+    ),
     ("POST /v1/policies", _but(PREDICTIVE, lead=86_401), "request.body"),
     ("POST /v1/policies", _but(PREDICTIVE, act="yes"), "request.body"),
     ("POST /v1/policies", _but(PREDICTIVE, scale_in=True), "request.body"),

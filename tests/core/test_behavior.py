@@ -7,17 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.behavior import (
-    CHANGES_MAX,
     Advice,
-    Change,
     Window,
     advised,
-    changed,
     followed,
     limited,
     stabilized,
 )
 from chalicelib.core.execution import Rule, Verdict
+from chalicelib.core.group import Change
 from chalicelib.core.tracking import Behavior, RateType, Select
 from tests.core.factories import NOW, seconds
 from tests.core.test_worked_examples import climb, limits, members, tracking
@@ -170,37 +168,18 @@ def test_a_percentage_of_nothing_is_one_member() -> None:
 
 def test_a_limit_counts_what_was_changed_within_its_period() -> None:
     rule = tracking(1, out=limits((RateType.MEMBERS, 4), period=120))
-    window = changed(rule, Window(), NOW, 10, 13)
+    window = Window(changes=(Change(at=NOW, by=3),))
     now = NOW + MINUTE
     held = limited(rule, window, now, 13, 20)
     assert held.capacity == 14
     assert held.step is not None
     assert held.step.until == NOW + seconds(120)
     assert held.step.detail == "20 members are wanted; 4 members in 120 s allow 14."
-    window = changed(rule, window, now, 13, 14)
+    window = Window(changes=(*window.changes, Change(at=now, by=1)))
     held = limited(rule, window, now, 14, 20)
     assert (held.capacity, held.step.verdict if held.step else None) == (14, Verdict.HOLD)
     assert limited(rule, window, NOW + seconds(120), 14, 20).capacity == 17
     assert limited(rule, window, now, 14, 0).capacity == 0, "what was added is nothing to scaling in"
-
-
-def test_changes_that_no_limit_looks_at_are_dropped() -> None:
-    rule = tracking(1, out=limits((RateType.MEMBERS, 4), period=120))
-    window = changed(rule, Window(), NOW, 10, 13)
-    assert changed(rule, window, NOW + seconds(120), 13, 13) == Window()
-    assert changed(tracking(1), Window(), NOW, 10, 13) == Window()
-
-
-def test_the_window_stays_small_however_often_the_size_changes() -> None:
-    rule = tracking(
-        1, out=limits((RateType.MEMBERS, 4), period=3600), into=limits((RateType.MEMBERS, 4), period=3600)
-    )
-    window = Window()
-    for number in range(400):
-        window = changed(rule, window, NOW + seconds(number), number % 2, (number + 1) % 2)
-    assert len(window.changes) == 2 * CHANGES_MAX
-    assert sum(change.by for change in window.changes if change.by > 0) == 200, "none is forgotten"
-    assert list(window.changes) == sorted(window.changes, key=lambda change: change.at)
 
 
 @thorough

@@ -8,7 +8,15 @@ import pytest
 
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Invalid
-from chalicelib.core.group import Freeze, GroupStatus, TroubleKind, require_within
+from chalicelib.core.group import (
+    CHANGES_MAX,
+    Change,
+    Freeze,
+    GroupStatus,
+    TroubleKind,
+    remembered,
+    require_within,
+)
 from tests.core.factories import NOW, a_group, a_trouble, seconds
 
 FROZEN = Freeze(reason="Release day.", until=NOW + seconds(1))
@@ -98,3 +106,18 @@ def test_a_capacity_outside_its_bounds_is_refused(desired: int) -> None:
     with pytest.raises(Invalid) as caught:
         require_within(Bounds(min_size=2, max_size=5), desired)
     assert caught.value.code == "autoscaling.group.desired_outside_bounds"
+
+
+def test_a_group_remembers_the_changes_of_an_hour_and_no_more() -> None:
+    old, recent = Change(at=NOW - seconds(3600), by=3), Change(at=NOW - seconds(3599), by=1)
+    assert remembered((old, recent), NOW) == (recent,)
+
+
+def test_however_often_a_size_changes_little_is_kept_and_none_is_forgotten() -> None:
+    changes: tuple[Change, ...] = ()
+    for number in range(400):
+        now = NOW + seconds(number)
+        changes = remembered((*changes, Change(at=now, by=-1 if number % 2 else 1)), now)
+    assert len(changes) == 2 * CHANGES_MAX
+    assert sum(change.by for change in changes if change.by > 0) == 200
+    assert list(changes) == sorted(changes, key=lambda change: change.at)

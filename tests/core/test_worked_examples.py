@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from chalicelib.core.alarm import Comparison
-from chalicelib.core.behavior import Advice, Window, changed, limited, stabilized
+from chalicelib.core.behavior import Advice, Window, limited, stabilized
 from chalicelib.core.capacity import AdjustmentType, Bounds, raw_capacity
 from chalicelib.core.flapping import OutCondition, safe_scale_in
+from chalicelib.core.group import Change
 from chalicelib.core.ids import PolicyId
 from chalicelib.core.reconcile import Want, reconciled
 from chalicelib.core.steps import Interval, StepScaling, asked_capacity
@@ -187,7 +188,7 @@ def climb(rule: TargetTracking, start: int, goal: int, every: int) -> list[int]:
     while sizes[-1] != goal and len(sizes) < 50:
         size = limited(rule, window, now, sizes[-1], goal).capacity
         assert limited(rule, window, now, sizes[-1], goal).capacity == size
-        window = changed(rule, window, now, sizes[-1], size)
+        window = Window(changes=(*window.changes, Change(at=now, by=size - sizes[-1])))
         sizes.append(size)
         now += seconds(every)
     return sizes

@@ -73,11 +73,6 @@ def fingerprint(body: msgspec.Struct, *, secret: str | None = None) -> str | Non
     """
     if getattr(body, "client_token", None) is None:
         return None
-    said = {
-        name: value
-        for name, value in msgspec.structs.asdict(body).items()
-        if name != secret and value is not msgspec.UNSET
-    }
     said = {name: value for name, value in msgspec.to_builtins(body).items() if name != secret}
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 

@@ -16,7 +16,7 @@ class EvaluationDocument(msgspec.Struct, kw_only=True):
     at: Time
     value: float | None
     recommended: int | None
-    decided: int
+    decided: int | None
     steps: list[StepDocument]
 
 

@@ -70,7 +70,7 @@ class StepsFields(PolicyFields, kw_only=True):
     steps: Steps
     adjustment_type: AdjustmentTypeName = "change_in_capacity"
     min_adjustment_step: MinStep = 1
-    warmup: WarmupSeconds = 0
+    warmup: WarmupSeconds | None = None
 
     def rule(self, _type: str) -> StepScaling:
         """Return the steps, in the order of their bounds."""
