@@ -112,6 +112,10 @@ def test_a_lease_must_outlast_a_round() -> None:
     assert problems({**LEAST, "ROUND_SECONDS": "75"}) == ("LEASE_SECONDS must be more than ROUND_SECONDS",)
 
 
+def test_a_group_never_has_more_alarms_than_are_read_at_once() -> None:
+    assert problems({**LEAST, "QUOTA_ALARMS": "1001"}) == ("QUOTA_ALARMS must be at most 1000",)
+
+
 def test_the_password_is_given_or_kept_secret_but_not_both() -> None:
     assert problems({**LEAST, "OS_PASSWORD": "pw"}) == (
         "of OS_PASSWORD and OS_PASSWORD_SECRET only one may be set",
