@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.core.alarm import Backend
 from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.monitoring import Monitoring
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -58,6 +60,7 @@ class Services:
     """Everything that flows use of the world.
 
     Attributes:
+        monitoring: the backends that evaluate alarms in our place; ``builtin`` is none of them.
         now: the time, aware, in UTC.
         new_id: a new UUID that sorts by time (version 7).
         new_token: 256 random bits as URL-safe text.
@@ -77,6 +80,7 @@ class Services:
     vault: Vault
     identity: Identity
     clouds: Clouds
+    monitoring: Mapping[Backend, Monitoring]
     queue: Queue
     limits: Limits
     now: Callable[[], datetime]
