@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.alarm import Backend
 from chalicelib.core.credential import Caller
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
@@ -20,6 +21,7 @@ from chalicelib.ports.storage import GroupKey
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
+from tests.fakes.monitoring import FakeMonitoring
 
 QUOTA = Quota(groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10)
 LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
@@ -47,6 +49,7 @@ class World:
     memory: fakes.Memory = field(default_factory=fakes.Memory)
     queue: fakes.FakeQueue = field(default_factory=fakes.FakeQueue)
     identity: FakeIdentity = field(default_factory=FakeIdentity)
+    aodh: FakeMonitoring = field(default_factory=FakeMonitoring)
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
@@ -66,6 +69,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
             limits=self.limits,
             now=lambda: self.clock.now,
