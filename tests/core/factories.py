@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from chalicelib.core.alarm import Alarm, AlarmState, Backend, Comparison, Severity, ThresholdRule
 from chalicelib.core.capacity import Adjustment, AdjustmentType, Bounds, Direction
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.credential import Credential, CredentialStatus, CredentialType
 from chalicelib.core.group import Group, Observed, RemovalOrder, Trouble, TroubleKind
 from chalicelib.core.ids import (
+    AlarmId,
     CredentialId,
     GroupId,
     LaunchConfigurationId,
@@ -250,3 +252,35 @@ def a_plan(**changes: Any) -> Plan:
     """Return the plan of a settled group of 2."""
     plan = Plan(steps=(), settled=True, moves=False, current_size=2, in_service=2, failed_builds=())
     return replace(plan, **changes)
+
+
+def a_threshold_rule(**changes: Any) -> ThresholdRule:
+    """Return a rule that is breached when the average of cpu is above 80 for three minutes."""
+    rule = ThresholdRule(
+        metric="cpu", comparison=Comparison.GT, threshold=80, evaluation_periods=3, datapoints_to_alarm=3
+    )
+    return replace(rule, **changes)
+
+
+def an_alarm(**changes: Any) -> Alarm:
+    """Return an enabled alarm that Aodh is to evaluate, without actions."""
+    alarm = Alarm(
+        project_id=PROJECT,
+        id=AlarmId("alarm-1"),
+        group_id=GROUP,
+        name="cpu-high",
+        backend=Backend.AODH,
+        rule=a_threshold_rule(),
+        enabled=True,
+        severity=Severity.LOW,
+        alarm_actions=(),
+        ok_actions=(),
+        insufficient_data_actions=(),
+        time_constraints=(),
+        state=AlarmState.INSUFFICIENT_DATA,
+        state_reason="",
+        state_changed_at=LONG_AGO,
+        created_at=LONG_AGO,
+        updated_at=LONG_AGO,
+    )
+    return replace(alarm, **changes)
