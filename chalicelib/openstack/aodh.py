@@ -24,6 +24,7 @@ from requests import Response
 from chalicelib.core.alarm import Alarm, AlarmState, CompositeRule, MissingData, ThresholdRule, TimeConstraint
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, ThermostatError, Unavailable
+from chalicelib.core.notice import units_per_ours
 from chalicelib.openstack.clouds import Delegated, NotInCatalog
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.session import ServiceUser
@@ -184,8 +185,6 @@ def _document_of(alarm: Alarm, hook_url: str) -> dict[str, Any]:
 
 def _rule(alarm: Alarm) -> dict[str, Any]:
     rule = _threshold_rule(alarm)
-    # Our rate is per second, Gnocchi's per granularity.
-    unit = rule.period_seconds if rule.statistic == "rate" else 1
     query = {"and": [{"=": {"server_group": alarm.group_id}}, {"=": {"ended_at": None}}]}
     return {
         "metric": rule.metric,
@@ -195,7 +194,7 @@ def _rule(alarm: Alarm) -> dict[str, Any]:
         "granularity": rule.period_seconds,
         "evaluation_periods": rule.evaluation_periods,
         "comparison_operator": rule.comparison.value,
-        "threshold": rule.threshold * unit,
+        "threshold": rule.threshold * units_per_ours(rule),
     }
 
 

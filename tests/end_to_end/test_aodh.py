@@ -1,0 +1,74 @@
+"""Alarms that a real Aodh evaluates on measures in a real Gnocchi scale a group on a real Nova."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from dev.client import Document
+from tests.end_to_end.conftest import MakeGroup
+from tests.end_to_end.site import Party
+from tests.end_to_end.telemetry import Telemetry, seconds_since
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def telemetry(owner: Party) -> Iterator[Telemetry]:
+    telemetry = Telemetry(owner)
+    yield telemetry
+    telemetry.forget()
+
+
+def path(group: Document) -> str:
+    return f"/v1/groups/{group['id']}"
+
+
+def reached(owner: Party, group: Document, size: int) -> None:
+    """Wait until the group, and Nova, have exactly ``size`` active servers."""
+    owner.api.until(
+        path(group),
+        lambda g: g["desired_capacity"] == size and g["status"] == "active" and g["in_service"] == size,
+        within_seconds=180,
+    )
+    assert [s["status"] for s in owner.servers_of(group)] == ["ACTIVE"] * size
+
+
+def policy(owner: Party, group: Document, amount: int) -> Document:
+    """Make a policy of the group's."""
+    wanted = {
+        "name": f"by {amount}",
+        "group_id": group["id"],
+        "type": "change_in_capacity",
+        "adjustment": amount,
+        "cooldown": 1,
+    }
+    return owner.api.post("/v1/policies", wanted)
+
+
+def hook(owner: Party, group: Document, amount: int) -> str:
+    made = policy(owner, group, amount)
+    webhook = owner.api.post(f"/v1/policies/{made['id']}/webhooks", {"name": "aodh"})
+    return str(webhook["url"])
+
+
+def test_alarms_of_the_owners_own_scale_out_and_in_through_capability_urls(
+    owner: Party, make_group: MakeGroup, telemetry: Telemetry
+) -> None:
+    group = make_group(desired_capacity=1, min_size=1, max_size=2)
+    reached(owner, group, 1)
+    server_id = owner.servers_of(group)[0]["id"]
+    with telemetry.alarm(group, hook(owner, group, 1), "gt", 80), telemetry.measured(group, server_id, 95):
+        began = time.monotonic()
+        owner.api.until(path(group), lambda g: g["desired_capacity"] == 2, within_seconds=60)
+        print(f"out: decided {seconds_since(began)} after the first measure")
+        reached(owner, group, 2)
+        print(f"out: both servers active after {seconds_since(began)}")
+    with telemetry.alarm(group, hook(owner, group, -1), "lt", 20), telemetry.measured(group, server_id, 5):
+        began = time.monotonic()
+        owner.api.until(path(group), lambda g: g["desired_capacity"] == 1, within_seconds=60)
+        print(f"in: decided {seconds_since(began)} after the first measure")
+        reached(owner, group, 1)
+        print(f"in: one server left after {seconds_since(began)}")
