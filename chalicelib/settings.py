@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from chalicelib.core.quota import Quota
 from chalicelib.ports import Limits
+from chalicelib.ports.alarms import ALARMS_OF_GROUP_MAX
 from chalicelib.ports.storage import MEMBERS_MAX_IN_ONE_WRITE
 
 T = TypeVar("T")
@@ -134,6 +135,7 @@ def _limits(reader: _Reader) -> Limits:
             webhooks=reader.number("QUOTA_WEBHOOKS", 1000),
             launch_configurations=reader.number("QUOTA_LAUNCH_CONFIGURATIONS", 200),
             credentials=reader.number("QUOTA_CREDENTIALS", 50),
+            alarms=reader.number("QUOTA_ALARMS", 100),
         ),
         shards=reader.number("SHARDS", 8),
         steps_max=reader.number("STEPS_MAX", 50),
@@ -143,6 +145,8 @@ def _limits(reader: _Reader) -> Limits:
     )
     if limits.steps_max > MEMBERS_MAX_IN_ONE_WRITE:
         reader.problems.append(f"STEPS_MAX must be at most {MEMBERS_MAX_IN_ONE_WRITE}")
+    if limits.quota.alarms > ALARMS_OF_GROUP_MAX:
+        reader.problems.append(f"QUOTA_ALARMS must be at most {ALARMS_OF_GROUP_MAX}")
     if limits.lease_seconds <= limits.round_seconds:
         reader.problems.append("LEASE_SECONDS must be more than ROUND_SECONDS")
     return limits

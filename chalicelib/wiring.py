@@ -23,6 +23,8 @@ from chalicelib.ports import Services
 from chalicelib.queue import SqsQueue
 from chalicelib.settings import Settings
 from chalicelib.tables.activities import ActivityTable
+from chalicelib.tables.alarm_history import AlarmHistoryTable
+from chalicelib.tables.alarms import AlarmTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
 from chalicelib.tables.executions import ExecutionTable
@@ -58,6 +60,8 @@ def services() -> Services:
         credentials=CredentialTable(database),
         policies=PolicyTable(database),
         webhooks=WebhookTable(database),
+        alarms=AlarmTable(database, found.limits.shards),
+        alarm_history=AlarmHistoryTable(database),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

@@ -71,7 +71,15 @@ PARAMETERS = (
     ),
     *(
         Parameter(variable=f"QUOTA_{noun}", says="What each project may have at most.", pattern=_NUMBER)
-        for noun in ("GROUPS", "MEMBERS", "POLICIES", "WEBHOOKS", "LAUNCH_CONFIGURATIONS", "CREDENTIALS")
+        for noun in (
+            "GROUPS",
+            "MEMBERS",
+            "POLICIES",
+            "WEBHOOKS",
+            "LAUNCH_CONFIGURATIONS",
+            "CREDENTIALS",
+            "ALARMS",
+        )
     ),
 )
 

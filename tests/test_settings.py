@@ -41,6 +41,7 @@ def test_the_least_that_must_be_set_is_enough() -> None:
             webhooks=1000,
             launch_configurations=200,
             credentials=50,
+            alarms=100,
         ),
         shards=8,
         steps_max=50,

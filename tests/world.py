@@ -23,7 +23,9 @@ from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
 from tests.fakes.monitoring import FakeMonitoring
 
-QUOTA = Quota(groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10)
+QUOTA = Quota(
+    groups=10, members=1000, policies=50, webhooks=50, launch_configurations=10, credentials=10, alarms=50
+)
 LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
 CALLER = Caller(
     user_id=UserId("user-1"), project_id=factories.PROJECT, roles=frozenset({"member"}), token="token"
@@ -63,6 +65,8 @@ class World:
             credentials=fakes.FakeCredentials(self.memory),
             policies=fakes.FakePolicies(self.memory),
             webhooks=fakes.FakeWebhooks(self.memory),
+            alarms=fakes.FakeAlarms(self.memory, self.limits.shards),
+            alarm_history=fakes.FakeAlarmHistory(self.memory),
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),

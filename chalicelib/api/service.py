@@ -71,6 +71,7 @@ def _quota(quota: Quota) -> QuotaDocument:
         webhooks=quota.webhooks,
         launch_configurations=quota.launch_configurations,
         credentials=quota.credentials,
+        alarms=quota.alarms,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -157,3 +157,33 @@ class Alarm:
     heard_at: datetime | None = None
     generation: int = 1
     fingerprint: str | None = None
+
+    @property
+    def actions(self) -> frozenset[PolicyId]:
+        """The policies that any state sets in motion."""
+        return frozenset((*self.alarm_actions, *self.ok_actions, *self.insufficient_data_actions))
+
+
+NOT_EVALUATED = "Nothing has been evaluated yet."
+
+
+def forgotten(alarm: Alarm, was: Alarm, now: datetime) -> Alarm:
+    """Return the alarm without its state where it looks at something else than it ``was``.
+
+    A state of another metric would be kept as if it were this one's, wherever missing data keeps states.
+    """
+    if _subject(alarm.rule) == _subject(was.rule):
+        return alarm
+    return replace(
+        alarm,
+        state=AlarmState.INSUFFICIENT_DATA,
+        state_reason=NOT_EVALUATED,
+        state_changed_at=now,
+        silent_since=None,
+    )
+
+
+def _subject(rule: ThresholdRule | CompositeRule) -> tuple[object, ...]:
+    if isinstance(rule, CompositeRule):
+        return (rule.expression,)
+    return rule.metric, rule.dimensions, rule.statistic

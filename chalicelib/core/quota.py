@@ -19,3 +19,4 @@ class Quota:
     webhooks: int
     launch_configurations: int
     credentials: int
+    alarms: int

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Caller
-from chalicelib.core.errors import Conflict, Stale
+from chalicelib.core.errors import Conflict
 from chalicelib.core.group import Group, require_within
 from chalicelib.core.ids import GroupId, MemberId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.flows.nudge import nudge
-from chalicelib.flows.retry import until_not_stale
+from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
@@ -48,9 +48,7 @@ def change(
     """
 
     def attempt() -> Group:
-        was = s.groups.get(caller.project_id, group_id)
-        if generation is not None and was.generation != generation:
-            raise _moved_on(was)
+        was = as_seen("group", s.groups.get(caller.project_id, group_id), generation)
         new = replace(edit(was), updated_at=s.now())
         if was.deleting and replace(was, credential_id=new.credential_id, updated_at=new.updated_at) != new:
             raise Conflict("group.deleting", "The group is being deleted; only credential_id may change.")
@@ -58,7 +56,7 @@ def change(
         line = activity(s, new, ActivityKind.GROUP_CHANGED, _difference(caller, was, new), request_id)
         return s.groups.change(was, new, s.limits.quota, line)
 
-    changed = _retried_unless(generation, s, attempt)
+    changed = retried_unless(generation, s, attempt)
     nudge(s, changed, request_id)
     return changed
 
@@ -86,13 +84,12 @@ def delete(
         was = s.groups.get(caller.project_id, group_id)
         if was.deleting:
             return was
-        if generation is not None and was.generation != generation:
-            raise _moved_on(was)
+        as_seen("group", was, generation)
         detail = f"User {caller.user_id} deleted the group."
         line = activity(s, was, ActivityKind.GROUP_DELETION_ASKED, detail, request_id)
         return s.groups.change(was, replace(was, deleting=True, updated_at=s.now()), s.limits.quota, line)
 
-    nudge(s, _retried_unless(generation, s, attempt), request_id)
+    nudge(s, retried_unless(generation, s, attempt), request_id)
 
 
 def dismiss(
@@ -133,15 +130,6 @@ def protect(
     member = s.members.protect(key, member_id, protected)
     converge_now(s, caller, key.group_id, request_id)
     return member
-
-
-def _retried_unless(generation: int | None, s: Services, attempt: Callable[[], Group]) -> Group:
-    """Return what ``attempt`` returns; made again when others write first, unless one state was meant."""
-    return attempt() if generation is not None else until_not_stale(s, attempt)
-
-
-def _moved_on(group: Group) -> Stale:
-    return Stale("group.stale", f"The group has changed: it is at generation {group.generation}.")
 
 
 def _difference(caller: Caller, was: Group, new: Group) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.core.errors import Stale
 from chalicelib.core.ids import PolicyId, ProjectId
 from chalicelib.core.policy import Policy
 from chalicelib.flows.bury import delete_policy
-from chalicelib.flows.retry import until_not_stale
+from chalicelib.flows.retry import as_seen, retried_unless
 from chalicelib.ports import Services
 
 
@@ -27,11 +26,10 @@ def change(
     """
 
     def attempt() -> Policy:
-        was = s.policies.get(project_id, policy_id)
-        _require(generation, was)
+        was = as_seen("policy", s.policies.get(project_id, policy_id), generation)
         return s.policies.change(was, edit(was))
 
-    return attempt() if generation is not None else until_not_stale(s, attempt)
+    return retried_unless(generation, s, attempt)
 
 
 def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None) -> None:
@@ -41,10 +39,5 @@ def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generatio
         NotFound: there is no such policy.
         Stale: it is not at ``generation``, the one the caller saw (If-Match).
     """
-    _require(generation, s.policies.get(project_id, policy_id))
+    as_seen("policy", s.policies.get(project_id, policy_id), generation)
     delete_policy(s, project_id, policy_id)
-
-
-def _require(generation: int | None, policy: Policy) -> None:
-    if generation is not None and policy.generation != generation:
-        raise Stale("policy.stale", f"The policy has changed: it is at generation {policy.generation}.")

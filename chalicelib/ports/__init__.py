@@ -9,6 +9,7 @@ from typing import Protocol
 
 from chalicelib.core.alarm import Backend
 from chalicelib.core.quota import Quota
+from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.monitoring import Monitoring
 from chalicelib.ports.storage import (
@@ -74,6 +75,8 @@ class Services:
     credentials: Credentials
     policies: Policies
     webhooks: Webhooks
+    alarms: Alarms
+    alarm_history: AlarmHistory
     executions: Executions
     activities: Activities
     usage: Usage

@@ -76,8 +76,8 @@ class WordAttribute(Attribute[E]):
 
     attr_type = STRING
 
-    def __init__(self, type_: type[E]) -> None:
-        super().__init__()
+    def __init__(self, type_: type[E], *, null: bool = False) -> None:
+        super().__init__(null=null)
         self._type = type_
 
     def serialize(self, value: E) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from pynamodb.attributes import TTLAttribute
 
 from chalicelib.tables.activities import ActivityRow
+from chalicelib.tables.alarm_history import AlarmHistoryRow
+from chalicelib.tables.alarms import AlarmRow
 from chalicelib.tables.credentials import CredentialRow
 from chalicelib.tables.executions import ExecutionRow
 from chalicelib.tables.group_rows import GroupRow
@@ -26,6 +28,8 @@ _ROWS: tuple[type[Row], ...] = (
     PolicyRow,
     WebhookRow,
     TokenRow,
+    AlarmRow,
+    AlarmHistoryRow,
     ExecutionRow,
     ActivityRow,
     UsageRow,

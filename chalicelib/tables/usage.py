@@ -31,6 +31,7 @@ class UsageRow(Row):
     webhooks = NumberAttribute(default=0)
     launch_configurations = NumberAttribute(default=0)
     credentials = NumberAttribute(default=0)
+    alarms = NumberAttribute(default=0)
 
 
 class UsageCounter:

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from chalicelib.core.alarm import Alarm, AlarmState, Backend, Comparison, Severity, ThresholdRule
+from chalicelib.core.alarm import (
+    NOT_EVALUATED,
+    Alarm,
+    AlarmState,
+    Backend,
+    Comparison,
+    CompositeRule,
+    Severity,
+    ThresholdRule,
+)
 from chalicelib.core.capacity import Adjustment, AdjustmentType, Bounds, Direction
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.credential import Credential, CredentialStatus, CredentialType
@@ -254,23 +263,27 @@ def a_plan(**changes: Any) -> Plan:
     return replace(plan, **changes)
 
 
-def a_threshold_rule(**changes: Any) -> ThresholdRule:
-    """Return a rule that is breached when the average of cpu is above 80 for three minutes."""
+def a_threshold(**changes: Any) -> ThresholdRule:
+    """Return "2 of 3 minutes with an average above 80"."""
     rule = ThresholdRule(
-        metric="cpu", comparison=Comparison.GT, threshold=80, evaluation_periods=3, datapoints_to_alarm=3
+        metric="cpu",
+        comparison=Comparison.GT,
+        threshold=80,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
     )
     return replace(rule, **changes)
 
 
-def an_alarm(**changes: Any) -> Alarm:
-    """Return an enabled alarm that Aodh is to evaluate, without actions."""
+def an_alarm(rule: ThresholdRule | CompositeRule | None = None, **changes: Any) -> Alarm:
+    """Return an alarm that sets nothing in motion and has not been evaluated."""
     alarm = Alarm(
         project_id=PROJECT,
         id=AlarmId("alarm-1"),
         group_id=GROUP,
         name="cpu-high",
-        backend=Backend.AODH,
-        rule=a_threshold_rule(),
+        backend=Backend.BUILTIN,
+        rule=rule or a_threshold(),
         enabled=True,
         severity=Severity.LOW,
         alarm_actions=(),
@@ -278,7 +291,7 @@ def an_alarm(**changes: Any) -> Alarm:
         insufficient_data_actions=(),
         time_constraints=(),
         state=AlarmState.INSUFFICIENT_DATA,
-        state_reason="",
+        state_reason=NOT_EVALUATED,
         state_changed_at=LONG_AGO,
         created_at=LONG_AGO,
         updated_at=LONG_AGO,

@@ -3,6 +3,7 @@
 Usage and uses are counted from what is stored, so they cannot drift. One lock makes every call atomic.
 """
 
+from tests.fakes.alarms import FakeAlarmHistory, FakeAlarms
 from tests.fakes.groups import FakeGroups, FakeMembers
 from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
@@ -11,6 +12,8 @@ from tests.fakes.services import FakeQueue, FakeVault
 
 __all__ = [
     "FakeActivities",
+    "FakeAlarmHistory",
+    "FakeAlarms",
     "FakeCredentials",
     "FakeExecutions",
     "FakeGroups",

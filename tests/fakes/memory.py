@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from chalicelib.core.activity import Activity
+from chalicelib.core.alarm import Alarm
+from chalicelib.core.alarm_history import AlarmHistoryEntry
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.execution import Execution
@@ -57,6 +59,8 @@ class Memory:
     credentials: dict[Key, Credential] = field(default_factory=dict)
     policies: dict[Key, Policy] = field(default_factory=dict)
     webhooks: dict[Key, Webhook] = field(default_factory=dict)
+    alarms: dict[Key, Alarm] = field(default_factory=dict)
+    alarm_history: dict[tuple[str, str, str], AlarmHistoryEntry] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -71,6 +75,7 @@ class Memory:
             webhooks=count(self.webhooks, project_id),
             launch_configurations=count(self.launch_configurations, project_id),
             credentials=count(self.credentials, project_id),
+            alarms=count(self.alarms, project_id),
         )
 
     def room(self, project_id: str, quota: Quota, **more: int) -> None:

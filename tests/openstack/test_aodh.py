@@ -19,7 +19,7 @@ from chalicelib.openstack.aodh import TYPE, Aodh
 from chalicelib.ports.cloud import CredentialBroken
 from chalicelib.ports.monitoring import Reading, external_name
 from dev.simcloud import Effect, Fault, SimCloud
-from tests.core.factories import a_threshold_rule, an_alarm
+from tests.core.aodh_alarms import a_rule_for_aodh, an_aodh_alarm
 from tests.openstack.site import REQUEST_ID, Site
 
 HOOK = "http://thermostat.test/v1/hooks/alarms/p/a/token"
@@ -27,7 +27,7 @@ HOOK = "http://thermostat.test/v1/hooks/alarms/p/a/token"
 
 @pytest.fixture
 def alarm() -> Alarm:
-    return an_alarm(id=AlarmId(str(uuid.uuid4())), group_id=GroupId(str(uuid.uuid4())))
+    return an_aodh_alarm(id=AlarmId(str(uuid.uuid4())), group_id=GroupId(str(uuid.uuid4())))
 
 
 class Behind:
@@ -76,7 +76,7 @@ def simulated(sim: Site) -> Aodh:
 
 
 def changed_rule(alarm: Alarm, **changes: Any) -> Alarm:
-    return replace(alarm, rule=a_threshold_rule(**changes))
+    return replace(alarm, rule=a_rule_for_aodh(**changes))
 
 
 def test_an_alarm_is_made_as_it_is_asked_for(

@@ -6,12 +6,15 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib.core import alarm_history
 from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.alarm import Alarm
 from chalicelib.core.execution import Execution, Explanation, Outcome, Rule, Step, Verdict
 from chalicelib.core.group import Group
-from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId
+from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId, UserId
 from chalicelib.core.policy import Policy
 from chalicelib.core.quota import Quota
+from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.storage import (
     Activities,
     Credentials,
@@ -26,6 +29,8 @@ from chalicelib.ports.storage import (
     Webhooks,
 )
 from chalicelib.tables.activities import ActivityTable
+from chalicelib.tables.alarm_history import AlarmHistoryTable
+from chalicelib.tables.alarms import AlarmTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
 from chalicelib.tables.executions import ExecutionTable
@@ -36,9 +41,17 @@ from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from tests import fakes
-from tests.core.factories import NOW, a_credential, a_group, a_launch_configuration, a_policy, seconds
+from tests.core.factories import (
+    NOW,
+    a_credential,
+    a_group,
+    a_launch_configuration,
+    a_policy,
+    an_alarm,
+    seconds,
+)
 
-QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3)
+QUOTA = Quota(groups=5, members=100, policies=3, webhooks=3, launch_configurations=3, credentials=3, alarms=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,8 @@ class Storage:
     credentials: Credentials
     policies: Policies
     webhooks: Webhooks
+    alarms: Alarms
+    alarm_history: AlarmHistory
     executions: Executions
     activities: Activities
     usage: Usage
@@ -72,6 +87,11 @@ class Storage:
     def a_stored_policy(self, **changes: Any) -> Policy:
         """Return a policy that is stored; its group must be."""
         return self.policies.create(a_policy(project_id=self.project, **changes), QUOTA)
+
+    def a_stored_alarm(self, **changes: Any) -> Alarm:
+        """Return an alarm that is stored; its group must be."""
+        alarm = an_alarm(project_id=self.project, **changes)
+        return self.alarms.create(alarm, QUOTA, alarm_history.created(alarm, UserId("user-1"), NOW))
 
     def an_activity(self, **changes: Any) -> Activity:
         """Return an activity of the group."""
@@ -104,6 +124,8 @@ def in_memory(shards: int = 8) -> Storage:
         credentials=fakes.FakeCredentials(memory),
         policies=fakes.FakePolicies(memory),
         webhooks=fakes.FakeWebhooks(memory),
+        alarms=fakes.FakeAlarms(memory, shards),
+        alarm_history=fakes.FakeAlarmHistory(memory),
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
         usage=fakes.FakeUsage(memory),
@@ -120,6 +142,8 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         credentials=CredentialTable(database),
         policies=PolicyTable(database),
         webhooks=WebhookTable(database),
+        alarms=AlarmTable(database, shards),
+        alarm_history=AlarmHistoryTable(database),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),

@@ -275,6 +275,7 @@ class QuotaDocument(msgspec.Struct, kw_only=True):
     webhooks: int
     launch_configurations: int
     credentials: int
+    alarms: int
 
 
 class LimitsDocument(msgspec.Struct, kw_only=True):
