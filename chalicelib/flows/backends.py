@@ -1,29 +1,33 @@
 """Alarms that somebody else evaluates: the one seam between ``flows.alarms`` and the backends.
 
-Nothing here writes an alarm: what is to be stored is returned. An alarm of the builtin backend passes
-through unchanged. The order makes death between any two steps harmless:
+``create``, ``change`` and ``delete`` stand for those of ``s.alarms``; an alarm of the builtin backend passes
+through. The order makes death between any two steps harmless:
 
-- created: ``armed``, the row, ``establish``, the row with the backend's id. Until that is written, what
-  the backend says of the alarm scales nothing; asked again with the same client_token, all is completed.
-- changed: ``establish``, then the row, on the generation that was read: what the backend refuses changes
-  nothing here.
-- deleted: ``withdraw``, then the row: while the backend may still have the alarm, ours is there to tell.
+- created: the row, the backend's alarm, the row with the backend's id. Until that is written, what the
+  backend says of the alarm scales nothing; asked again with the same client_token, all is completed.
+- changed: the backend's alarm, then the row, on the generation that was read: what the backend refuses
+  changes nothing here.
+- deleted: the backend's alarm, then the row: while the backend may have it, ours is there to tell.
 """
 
 from __future__ import annotations
 
 import hmac
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from chalicelib.core import alarm_history
 from chalicelib.core.alarm import Alarm, AlarmHook, AlarmState
+from chalicelib.core.alarm_history import AlarmHistoryEntry
 from chalicelib.core.credential import Credential
-from chalicelib.core.errors import Conflict, NotFound, ThermostatError
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale, ThermostatError
+from chalicelib.core.ids import UserId
+from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.webhooks import hash_of
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
-from chalicelib.ports.monitoring import Monitoring, Reading
 
 _log = logging.getLogger(__name__)
 
@@ -31,52 +35,58 @@ HOOK_PATH = "/v1/hooks/alarms"
 """What the path of an alarm's hook begins with; then come the project, the alarm, and the token."""
 
 
-def armed(s: Services, alarm: Alarm) -> Alarm:
-    """Return a new alarm with all that its backend needs to reach us; asks nobody.
-
-    Raises:
-        Invalid: its backend cannot do what it asks for.
-    """
-    backend = s.monitoring.get(alarm.backend)
-    if backend is None:
-        return alarm
-    backend.require_possible(alarm)
-    token = s.new_token()
-    sealed = s.vault.seal(alarm.project_id, alarm.id, token)
-    return replace(
-        alarm,
-        hook=AlarmHook(sha256=hash_of(token), sealed_token=sealed),
-        state_reason="The backend has not been told of it yet.",
-    )
-
-
-def establish(s: Services, alarm: Alarm, base: str, request_id: str) -> Alarm:
-    """Make the backend's alarm what ``alarm`` says; return it with the backend's id, to be stored.
+def create(
+    s: Services, new: Alarm, entry: AlarmHistoryEntry, *, base: str, user_id: UserId, request_id: str
+) -> Alarm:
+    """Write an alarm and have its backend make its own; return it as stored.
 
     Args:
-        alarm: as stored, or as it is about to be; it was ``armed`` once.
         base: what our URLs begin with, as the backend reaches us.
 
     Raises:
-        Invalid, Forbidden, Conflict: the backend refuses, or the cloud has none, or Keystone does not let
-            us in; whether the backend has an alarm is as before.
-        Unavailable: no answer; it may be done or not. Ask again.
+        as ``s.alarms.create``;
+        Invalid, Forbidden, Conflict: the backend refuses, or there is none, or Keystone does not let us in;
+            nothing is kept.
+        Unavailable: the backend does not answer. The alarm is kept, and scales nothing until it is asked for
+            again with the same client_token, or changed.
     """
-    backend = s.monitoring.get(alarm.backend)
-    if backend is None:
-        return alarm
-    assert alarm.hook is not None, "the alarm was not armed"
-    token = s.vault.open(alarm.project_id, alarm.id, alarm.hook.sealed_token)
-    url = f"{base}{HOOK_PATH}/{alarm.project_id}/{alarm.id}/{token}"
-    credential = _credential(s, alarm)
+    stored = s.alarms.create(_armed(s, new), s.limits.quota, entry)
+    if stored.backend not in s.monitoring:
+        return stored
     try:
-        external_id = backend.establish(credential, alarm, url, request_id)
-    except CredentialBroken as broken:
-        raise _let_in(broken) from broken
-    if external_id == alarm.external_id:
-        return alarm
-    reason = "The backend has it, and has not called yet."
-    return replace(alarm, external_id=external_id, state_reason=reason, updated_at=s.now())
+        return until_not_stale(s, lambda: _completed(s, stored, base, request_id))
+    except (Invalid, Forbidden, Conflict):
+        _take_back(s, stored, user_id)
+        raise
+
+
+def change(
+    s: Services, was: Alarm, new: Alarm, entry: AlarmHistoryEntry, *, base: str, request_id: str
+) -> Alarm:
+    """Have the backend change its alarm, then write ``new`` in place of ``was``; return it as stored.
+
+    What the backend has lost is made again. Where another change was written meanwhile, the backend has ours
+    until the caller has made it anew on what is there now, as whoever gets Stale does.
+
+    Raises:
+        as ``s.alarms.change``; as ``create``, and nothing is changed here.
+    """
+    return _written(s, was, _established(s, new, base, request_id), entry, request_id)
+
+
+def delete(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str) -> None:
+    """Have the backend delete its alarm, one already gone being a success, then delete ours.
+
+    Raises:
+        as ``s.alarms.delete``;
+        Forbidden, Conflict: the backend or Keystone refuses; the alarm is kept.
+        Unavailable: the backend does not answer. The alarm is kept: ask again.
+    """
+    backend = s.monitoring.get(was.backend)
+    if backend is not None:
+        with _let_in():
+            backend.delete(_credential(s, was), was, request_id)
+    s.alarms.delete(was, entry)
 
 
 def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
@@ -85,7 +95,7 @@ def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
     if backend is None or alarm.external_id is None:
         return alarm
     try:
-        reading = _read(s, backend, alarm, request_id)
+        reading = backend.read(_credential(s, alarm), alarm, request_id)
     except (ThermostatError, CredentialBroken) as error:
         _log.info("alarm %s is shown as its backend last said: %s", alarm.id, error)
         return alarm
@@ -95,32 +105,76 @@ def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
     return replace(alarm, state=reading.state, state_reason=reading.reason)
 
 
-def withdraw(s: Services, alarm: Alarm, request_id: str) -> None:
-    """Have the backend delete its alarm; one already gone is a success.
-
-    Raises:
-        Forbidden, Conflict: the backend or Keystone refuses.
-        Unavailable: no answer. Keep the alarm, and ask again.
-    """
-    backend = s.monitoring.get(alarm.backend)
-    if backend is None:
-        return
-    # Without its group there is no credential to ask with; bury() asks before the group goes.
-    with suppress(NotFound):
-        credential = _credential(s, alarm)
-        try:
-            backend.delete(credential, alarm, request_id)
-        except CredentialBroken as broken:
-            raise _let_in(broken) from broken
-
-
 def owns(alarm: Alarm, token: str) -> bool:
     """Return whether ``token`` is the one in the URL of the alarm's hook."""
     return alarm.hook is not None and hmac.compare_digest(alarm.hook.sha256, hash_of(token))
 
 
-def _read(s: Services, backend: Monitoring, alarm: Alarm, request_id: str) -> Reading | None:
-    return backend.read(_credential(s, alarm), alarm, request_id)
+def _armed(s: Services, new: Alarm) -> Alarm:
+    """Return a new alarm with all that its backend needs to reach us; refuse what the backend cannot do."""
+    backend = s.monitoring.get(new.backend)
+    if backend is None:
+        return new
+    backend.require_possible(new)
+    token = s.new_token()
+    sealed = s.vault.seal(new.project_id, new.id, token)
+    hook = AlarmHook(sha256=hash_of(token), sealed_token=sealed)
+    return replace(new, hook=hook, state_reason="Its backend has not been told of it yet.")
+
+
+def _completed(s: Services, created: Alarm, base: str, request_id: str) -> Alarm:
+    """Have the backend make its alarm and write down its id.
+
+    Of two that do so at once, one writes first; the other reads again and finds the backend's alarm there.
+    """
+    was = s.alarms.get(created.project_id, created.id)
+    new = _established(s, was, base, request_id)
+    return was if new is was else _written(s, was, new, None, request_id)
+
+
+def _written(s: Services, was: Alarm, new: Alarm, entry: AlarmHistoryEntry | None, request_id: str) -> Alarm:
+    """Write an alarm that was established. Where it was deleted meanwhile, the backend's goes as well."""
+    try:
+        return s.alarms.change(was, new, entry)
+    except (Stale, NotFound):
+        backend = s.monitoring.get(was.backend)
+        if backend is not None and not _exists(s, was):
+            with _let_in():
+                backend.delete(_credential(s, was), was, request_id)
+        raise
+
+
+def _exists(s: Services, alarm: Alarm) -> bool:
+    try:
+        s.alarms.get(alarm.project_id, alarm.id)
+    except NotFound:
+        return False
+    return True
+
+
+def _established(s: Services, alarm: Alarm, base: str, request_id: str) -> Alarm:
+    """Make the backend's alarm what ``alarm`` says; return it with the backend's id, to be written."""
+    backend = s.monitoring.get(alarm.backend)
+    if backend is None:
+        return alarm
+    backend.require_possible(alarm)
+    assert alarm.hook is not None, "the alarm was not armed"
+    token = s.vault.open(alarm.project_id, alarm.id, alarm.hook.sealed_token)
+    url = f"{base}{HOOK_PATH}/{alarm.project_id}/{alarm.id}/{token}"
+    with _let_in():
+        external_id = backend.establish(_credential(s, alarm), alarm, url, request_id)
+    if external_id == alarm.external_id:
+        return alarm
+    reason = "Its backend has it, and has not called yet."
+    return replace(alarm, external_id=external_id, state_reason=reason, updated_at=s.now())
+
+
+def _take_back(s: Services, refused: Alarm, user_id: UserId) -> None:
+    """Delete an alarm that its backend refuses, unless it was established before."""
+    with suppress(NotFound, Stale):
+        was = s.alarms.get(refused.project_id, refused.id)
+        if was.external_id is None:
+            s.alarms.delete(was, alarm_history.deleted(was, user_id, s.now()))
 
 
 def _credential(s: Services, alarm: Alarm) -> Credential:
@@ -129,9 +183,14 @@ def _credential(s: Services, alarm: Alarm) -> Credential:
     return s.credentials.get(alarm.project_id, group.credential_id)
 
 
-def _let_in(broken: CredentialBroken) -> Conflict:
-    return Conflict(
-        "alarm.credential_broken",
-        f"The alarm's backend is asked with the group's credential, which does not work: {broken.reason} "
-        "Give the group another and try again.",
-    )
+@contextmanager
+def _let_in() -> Iterator[None]:
+    """Tell a credential that does not work as the conflict that it is."""
+    try:
+        yield
+    except CredentialBroken as broken:
+        raise Conflict(
+            "alarm.credential_broken",
+            "The alarm's backend is asked with the group's credential, which does not work: "
+            f"{broken.reason} Give the group another and try again.",
+        ) from broken

@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.core import alarm_history
 from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, NotFound
@@ -86,18 +87,10 @@ def _mirrored(s: Services, project_id: ProjectId, alarm_id: AlarmId, notice: Not
     """Write the state where it is another one, and from time to time that the backend has called."""
     was, now = s.alarms.get(project_id, alarm_id), s.now()
     if notice.state is not was.state:
-        return s.alarms.change(
-            was,
-            replace(
-                was,
-                state=notice.state,
-                state_reason=notice.reason,
-                state_changed_at=now,
-                heard_at=now,
-            ),
-        )
+        new = replace(was, state=notice.state, state_reason=notice.reason, state_changed_at=now, heard_at=now)
+        return s.alarms.change(was, new, alarm_history.found(was, new, now))
     if was.heard_at is None or now - was.heard_at >= HEARD_EVERY:
-        return s.alarms.change(was, replace(was, state_reason=notice.reason, heard_at=now))
+        s.alarms.heard(was, now)
     return was
 
 
