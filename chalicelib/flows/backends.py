@@ -89,6 +89,24 @@ def delete(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str
     s.alarms.delete(was, entry)
 
 
+def abandon(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str) -> None:
+    """Delete an alarm whose group has ended; where nobody lets us in, its backend's stays behind.
+
+    What stays behind calls a hook that nobody knows any more, and its owner may delete it.
+
+    Raises:
+        as ``s.alarms.delete``;
+        Unavailable: the backend does not answer: ask again.
+    """
+    try:
+        delete(s, was, entry, request_id=request_id)
+    except Stale:
+        raise
+    except (Conflict, Forbidden, Invalid) as refusal:
+        _log.warning("alarm %s is gone here, and perhaps not in its backend: %s", was.id, refusal)
+        s.alarms.delete(was, entry)
+
+
 def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
     """Return the alarm with the state that its backend says it has now; as it was last told, failing that."""
     backend = s.monitoring.get(alarm.backend)

@@ -20,10 +20,14 @@ _STATES = {
     "insufficient data": AlarmState.INSUFFICIENT_DATA,
 }
 _REASON_MAX = 500
+_EVENT_ID_MAX = 255
 
 
-def parse(body: bytes) -> Notice:
-    """Return what the body says.
+def parse(body: bytes, headers: Mapping[str, str]) -> tuple[Notice, str | None]:
+    """Return what the body says, and Aodh's own id of the delivery, which is in a header.
+
+    Args:
+        headers: looked up in lower case.
 
     Raises:
         Invalid: it is not what Aodh sends.
@@ -40,7 +44,11 @@ def parse(body: bytes) -> Notice:
     if state not in _STATES:
         raise _not_aodhs()
     said = reason.encode(errors="replace").decode()[:_REASON_MAX]  # JSON can write half a surrogate pair
-    return Notice(external_id=id_, state=_STATES[state], reason=said, value=_value(document))
+    event_id = headers.get("x-openstack-request-id") or None
+    if event_id is not None and len(event_id) > _EVENT_ID_MAX:
+        raise Invalid("hook.event_id", f"An event's id has at most {_EVENT_ID_MAX} characters.")
+    notice = Notice(external_id=id_, state=_STATES[state], reason=said, value=_value(document))
+    return notice, event_id
 
 
 def _value(document: Mapping[str, Any]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from chalicelib.core.alarm import Alarm, AlarmState
@@ -29,11 +30,13 @@ class FakeMonitoring:
     Attributes:
         refusal: raised by every call that asks the backend, before anything is done.
         answers_lost: how many changes are made and then not answered.
+        meanwhile: what happens before anything is established.
     """
 
     watched: dict[str, Watched] = field(default_factory=dict)
     refusal: Exception | None = None
     answers_lost: int = 0
+    meanwhile: Callable[[], None] = lambda: None
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_possible(self, alarm: Alarm) -> None:
@@ -45,6 +48,7 @@ class FakeMonitoring:
         """Make or change the one alarm of this name."""
         del credential, request_id
         self._enter()
+        self.meanwhile()
         found = self.named(alarm)
         kept = next((each for each in found if each.id == alarm.external_id), found[0] if found else None)
         if kept is None:
