@@ -1,4 +1,4 @@
-"""/v1/hooks/alarms/…: what the backend of an alarm calls. The token in the path is the only authentication."""
+"""/v1/hooks/alarms: what the backend of an alarm calls. The token in the path is the only authentication."""
 
 from __future__ import annotations
 
