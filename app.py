@@ -19,6 +19,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, Request, Response, SQSEv
 from chalicelib import wiring
 from chalicelib.api import (
     activities,
+    alarms,
     credentials,
     executions,
     groups,
@@ -44,6 +45,7 @@ for noun in (
     policies,
     webhooks,
     hooks,
+    alarms,
     executions,
     activities,
 ):

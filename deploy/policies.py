@@ -29,6 +29,9 @@ TABLES: Mapping[str, Actions] = {
         "webhooks": ("GetItem", "PutItem", "DeleteItem"),
         "webhooks/index/by_policy": ("Query",),
         "tokens": ("GetItem", "PutItem", "DeleteItem"),
+        "alarms": (*READ, "PutItem", "UpdateItem", "DeleteItem"),
+        "alarms/index/by_group": ("Query",),
+        "alarm-history": ("Query", "PutItem"),
         "executions": ("GetItem", "PutItem"),
         "executions/index/by_group": ("Query",),
         "executions/index/by_policy": ("Query",),
@@ -36,7 +39,7 @@ TABLES: Mapping[str, Actions] = {
         "usage": ("GetItem", "UpdateItem"),
     },
     "tick": {},
-    # Rounds and sweeps. They make neither groups nor policies nor webhooks, and never see an execution;
+    # Rounds and sweeps. They make no groups, policies, webhooks or alarms, and never see an execution;
     # they delete all that belongs to a group when the group ends.
     "work": {
         "groups": ("UpdateItem", "DeleteItem", "ConditionCheckItem"),
@@ -49,6 +52,9 @@ TABLES: Mapping[str, Actions] = {
         "webhooks": ("GetItem", "DeleteItem"),
         "webhooks/index/by_policy": ("Query",),
         "tokens": ("DeleteItem",),
+        "alarms": ("GetItem", "DeleteItem"),
+        "alarms/index/by_group": ("Query",),
+        "alarm-history": ("PutItem",),
         "activities": ("BatchWriteItem",),
         "usage": ("UpdateItem",),
     },

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim, CronSimError
 
 from chalicelib.core.alarm import TimeConstraint
+from chalicelib.core.cron import Cron, occurrences, parsed_cron
 from chalicelib.core.errors import Invalid
 
 CONSTRAINTS_MAX = 10
 DURATION_MAX_SECONDS = 7 * 86_400
 
-_CRON_FIELDS = 5
 _ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -42,40 +39,22 @@ def require_valid(constraints: Sequence[TimeConstraint]) -> None:
     for each in constraints:
         if not 1 <= each.duration_seconds <= DURATION_MAX_SECONDS:
             raise _refused(f"duration is 1 to {DURATION_MAX_SECONDS} seconds.")
-        _require_zone(each.timezone)
-        _require_cron(each.start)
+        _require_due(each)
 
 
 def _is_open(constraint: TimeConstraint, now: datetime) -> bool:
-    duration = timedelta(seconds=constraint.duration_seconds)
-    zone = ZoneInfo(constraint.timezone)
-    # Two times of one zone compare by the clock on the wall, which repeats hours: hence UTC.
-    earliest = now.astimezone(UTC) - duration
-    for start in CronSim(constraint.start, earliest.astimezone(zone)):
-        began = start.astimezone(UTC)
-        if began > now:
-            return False
-        if began > earliest:  # in a repeated hour cronsim gives the first of both, which may be over
-            return True
-    return False
+    earliest = now - timedelta(seconds=constraint.duration_seconds)
+    start = next(occurrences(Cron(expression=constraint.start, timezone=constraint.timezone), earliest), None)
+    return start is not None and start <= now
 
 
-def _require_zone(name: str) -> None:
+def _require_due(constraint: TimeConstraint) -> None:
     try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # OSError: a directory of zones, like Europe
-        raise _refused("timezone is an IANA name, like Europe/Ljubljana.") from error
-
-
-def _require_cron(expression: str) -> None:
-    if len(expression.split()) != _CRON_FIELDS:
-        raise _refused("start is a cron expression of five fields: minute, hour, day, month, weekday.")
-    try:
-        next(CronSim(expression, _ANY_TIME))
-    except CronSimError as error:
-        raise _refused(f"start is no cron expression: {error}.") from error
-    except StopIteration as error:
-        raise _refused("start is never due.") from error
+        cron = parsed_cron(constraint.start, constraint.timezone)
+    except Invalid as error:
+        raise _refused(f"{constraint.name!r}: {error.detail}") from error
+    if next(occurrences(cron, _ANY_TIME), None) is None:
+        raise _refused(f"{constraint.name!r}: start is never due.")
 
 
 def _refused(detail: str) -> Invalid:

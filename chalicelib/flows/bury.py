@@ -9,7 +9,7 @@ from typing import TypeVar
 from chalicelib.core.errors import NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId, ProjectId
-from chalicelib.flows import webhooks
+from chalicelib.flows import alarms, webhooks
 from chalicelib.ports import Services
 from chalicelib.ports.storage import Lease, Page
 
@@ -19,7 +19,12 @@ _PAGE = 100
 
 
 def bury(s: Services, lease: Lease, group: Group) -> None:
-    """Delete the group's policies with their webhooks, then the group; may die anywhere and run again."""
+    """Delete the group's alarms, its policies with their webhooks, then the group.
+
+    It may die anywhere and run again.
+    """
+    for alarm in _all(lambda marker: s.alarms.page(group.project_id, group.id, _PAGE, marker)):
+        alarms.bury(s, group.project_id, alarm.id)
     for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
         delete_policy(s, group.project_id, policy.id)
     s.groups.remove(lease, group)

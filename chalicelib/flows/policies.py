@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chalicelib.core.ids import PolicyId, ProjectId
 from chalicelib.core.policy import Policy
+from chalicelib.flows import alarms
 from chalicelib.flows.bury import delete_policy
 from chalicelib.flows.retry import as_seen, retried_unless
 from chalicelib.ports import Services
@@ -38,6 +39,9 @@ def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generatio
     Raises:
         NotFound: there is no such policy.
         Stale: it is not at ``generation``, the one the caller saw (If-Match).
+        Conflict: an alarm sets it in motion. To drop the action instead would leave an alarm that fires and
+            does nothing, and nobody would be told.
     """
-    as_seen("policy", s.policies.get(project_id, policy_id), generation)
+    policy = as_seen("policy", s.policies.get(project_id, policy_id), generation)
+    alarms.require_idle(s, project_id, policy.group_id, policy_id)
     delete_policy(s, project_id, policy_id)

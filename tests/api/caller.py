@@ -30,6 +30,14 @@ KEYSTONE_IS_OUT = Unavailable(
 )
 NOT_SCOPED = Forbidden("token.not_project_scoped", "The token is not scoped to a project.")
 
+ALARM: Mapping[str, Any] = {
+    "name": "cpu-high",
+    "metric": "cpu",
+    "comparison_operator": "gt",
+    "threshold": 80,
+    "evaluation_periods": 3,
+    "datapoints_to_alarm": 2,
+}
 SERVER: Mapping[str, Any] = {"image": "image-1", "flavor": "flavor-1"}
 
 
@@ -44,6 +52,7 @@ class Estate:
     policy_id: str
     webhook_id: str
     token: str
+    alarm_id: str
     execution_id: str
 
     def path(self, template: str) -> str:
@@ -161,6 +170,11 @@ class Api:
         body = {"name": "out", "group_id": group_id, "type": "change_in_capacity", "adjustment": 1}
         return self._created("/v1/policies", body, changes)
 
+    def alarm(self, group_id: str, **changes: Any) -> dict[str, Any]:
+        """Return a new alarm: 2 of 3 minutes with an average above 80."""
+        body = {**ALARM, "group_id": group_id}
+        return self._created("/v1/alarms", body, changes)
+
     def webhook(self, policy_id: str, **changes: Any) -> dict[str, Any]:
         """Return a new webhook; its URL is a secret from now on."""
         document = self._created(f"/v1/policies/{policy_id}/webhooks", {"name": "aodh"}, changes)
@@ -182,6 +196,7 @@ class Api:
             member_id=self.world.members(GroupId(group["id"]))[0].id,
             policy_id=policy["id"],
             webhook_id=webhook["id"],
+            alarm_id=self.alarm(group["id"])["id"],
             token=token_in(webhook["url"]),
             execution_id=execution["id"],
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.caller import NO_SUCH_ID, NO_SUCH_TOKEN, SECRET, SERVER, Api, Estate, token_in
+from tests.api.caller import ALARM, NO_SUCH_ID, NO_SUCH_TOKEN, SECRET, SERVER, Api, Estate, token_in
 
 HUGE = 10**400
 DEEP = '{"a":' * 400 + "1" + "}" * 400
@@ -39,6 +39,7 @@ FREEZE: dict[str, Any] = {"reason": "maintenance"}
 NEW = {
     "POST /v1/groups": GROUP,
     "POST /v1/policies": POLICY,
+    "POST /v1/alarms": {**ALARM, "group_id": "{group_id}"},
     "POST /v1/launch-configurations": SERVICE,
     "POST /v1/credentials": HANDED,
     "POST /v1/policies/{policy_id}/webhooks": WEBHOOK,
@@ -46,6 +47,8 @@ NEW = {
     "PATCH /v1/groups/{group_id}": {"desired_capacity": 3},
     "PATCH /v1/policies/{policy_id}": {"adjustment": 3},
     "PATCH /v1/webhooks/{webhook_id}": {"name": "other"},
+    "PATCH /v1/alarms/{alarm_id}": {"threshold": 3},
+    "PUT /v1/alarms/{alarm_id}/state": {"state": "ok"},
     "PATCH /v1/groups/{group_id}/members/{member_id}": {"protected": True},
     "POST /v1/webhooks/{webhook_id}/rotations": {"keep_previous": 0},
     "POST /v1/policies/{policy_id}/executions": {"event_id": "e-1"},

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.api import openapi
 from chalicelib.api.operation import OPERATIONS
-from tests.api.caller import NO_SUCH_ID, NO_SUCH_TOKEN, OUTSIDER, Api, Estate
+from tests.api.caller import ALARM, NO_SUCH_ID, NO_SUCH_TOKEN, OUTSIDER, Api, Estate
 from tests.api.contract import Described, operations
 
 WITH_IDS = [
@@ -21,6 +21,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "freeze_group": {"reason": "mine now"},
     "change_member": {"protected": True},
     "create_webhook": {"name": "mine now"},
+    "set_alarm_state": {"state": "alarm"},
 }
 """What these operations need; every other one does with an empty object."""
 
@@ -59,6 +60,8 @@ def test_a_member_of_another_group_of_ours_is_not_there(api: Api, estate: Estate
     [
         "/v1/groups",
         "/v1/policies",
+        "/v1/alarms",
+        "/v1/alarms?group_id={group_id}",
         "/v1/credentials",
         "/v1/launch-configurations",
         "/v1/policies?group_id={group_id}",
@@ -102,6 +105,21 @@ def test_a_policy_is_not_made_for_a_group_of_others(api: Api, estate: Estate) ->
     with api.unchanged():
         answer = api.post("/v1/policies", body, token=OUTSIDER)
     assert (answer.status, answer.code) == (400, "policy.no_such_group")
+
+
+def test_an_alarm_is_not_made_of_what_belongs_to_others(api: Api, estate: Estate) -> None:
+    own = api.group(token=OUTSIDER)["id"]
+    for changes, code in (
+        ({"group_id": estate.group_id}, "alarm.no_such_group"),
+        ({"group_id": own, "ok_actions": [estate.policy_id]}, "alarm.no_such_policy"),
+    ):
+        with api.unchanged():
+            answer = api.post("/v1/alarms", {**ALARM, **changes}, token=OUTSIDER)
+        assert (answer.status, answer.code) == (400, code)
+    composite = {"name": "x", "group_id": own, "composite": {"alarm": estate.alarm_id}}
+    with api.unchanged():
+        answer = api.post("/v1/alarms", composite, token=OUTSIDER)
+    assert (answer.status, answer.code) == (400, "alarm.no_such_part")
 
 
 def test_a_client_token_is_of_one_project(api: Api) -> None:

@@ -38,6 +38,7 @@ def test_limits_tell_what_may_be_and_what_is(api: Api, estate: Estate) -> None:
         "webhooks": 1,
         "launch_configurations": 1,
         "credentials": 1,
+        "alarms": 1,
     }
     api.delete(estate.path("/v1/webhooks/{webhook_id}"))
     assert api.get("/v1/limits").document["used"]["webhooks"] == 0

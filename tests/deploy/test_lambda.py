@@ -60,6 +60,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     _work_until(stage, api, group["id"], converge, in_service=3)
     _read_history(api, group["id"])
     _use_members(api, path)
+    _use_alarms(api, group["id"])
 
     api.delete(path)
     _work_until_gone(stage, api, path, converge)
@@ -148,6 +149,28 @@ def _use_policies_and_webhooks(api: Gateway, group_id: str) -> str:
     begin, stage, path = str(rotated["url"]).partition("/api/")
     assert (begin, stage) == ("https://api.test", "/api/"), "links lead through API Gateway's stage"
     return f"/{path}"
+
+
+def _use_alarms(api: Gateway, group_id: str) -> None:
+    """Make, change and delete some; leave one with an action to the group's end."""
+    (policy,) = api.get(f"/v1/policies?group_id={group_id}")["policies"]
+    wanted = {
+        "name": "cpu-high",
+        "group_id": group_id,
+        "metric": "cpu",
+        "comparison_operator": "gt",
+        "threshold": 80,
+        "alarm_actions": [policy["id"]],
+    }
+    alarm, gone = api.post("/v1/alarms", wanted), api.post("/v1/alarms", wanted)
+    api.delete(f"/v1/alarms/{gone['id']}")
+    api.patch(f"/v1/alarms/{alarm['id']}", {"threshold": 90})
+    api.put(f"/v1/alarms/{alarm['id']}/state", {"state": "ok"})
+    (shown,) = api.get("/v1/alarms")["alarms"]
+    assert api.get(f"/v1/alarms?group_id={group_id}")["alarms"] == [shown]
+    assert api.get(f"/v1/alarms/{alarm['id']}") == shown
+    history = api.get(f"/v1/alarms/{alarm['id']}/history")["history"]
+    assert [each["event"] for each in history] == ["manual_state", "rule_change", "creation"]
 
 
 def _read_history(api: Gateway, group_id: str) -> None:

@@ -56,13 +56,13 @@ def test_the_api_neither_creates_nor_deletes_members_nor_deletes_groups() -> Non
 
 def test_history_is_never_changed_or_deleted() -> None:
     for function in FUNCTIONS:
-        for table in ("executions", "activities"):
+        for table in ("executions", "activities", "alarm-history"):
             assert not may(function, "UpdateItem", table)
             assert not may(function, "DeleteItem", table)
 
 
 def test_rounds_cannot_make_what_owners_ask_for_nor_decide() -> None:
-    asked_for = ("groups", "policies", "webhooks", "tokens", "launch-configurations")
+    asked_for = ("groups", "policies", "webhooks", "tokens", "alarms", "launch-configurations")
     assert not [table for table in asked_for if may("work", "PutItem", table)]
     assert not [place for place in TABLES["work"] if place.startswith("executions")]
 

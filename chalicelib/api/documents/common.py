@@ -73,7 +73,11 @@ def fingerprint(body: msgspec.Struct, *, secret: str | None = None) -> str | Non
     """
     if getattr(body, "client_token", None) is None:
         return None
-    said = {name: value for name, value in msgspec.structs.asdict(body).items() if name != secret}
+    said = {
+        name: value
+        for name, value in msgspec.structs.asdict(body).items()
+        if name != secret and value is not msgspec.UNSET
+    }
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 

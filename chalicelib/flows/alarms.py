@@ -1,0 +1,155 @@
+"""What an owner does to an alarm: make it, change it, set its state by hand, delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from chalicelib.core import alarm_history, composite
+from chalicelib.core.alarm import Alarm, AlarmState, Backend, forgotten
+from chalicelib.core.alarm_check import require_valid
+from chalicelib.core.credential import Caller
+from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
+from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
+from chalicelib.ports import Services
+
+Edit = Callable[[Alarm], Alarm]
+"""Returns the alarm as it is to be; raises Invalid where that makes no sense."""
+
+
+def create(s: Services, caller: Caller, alarm: Alarm) -> Alarm:
+    """Write a new alarm; it is judged from the next minute on."""
+    require_valid(alarm)
+    _require_backend(alarm)
+    _require_parts(s, alarm)
+    entry = alarm_history.created(alarm, caller.user_id, s.now())
+    return s.alarms.create(alarm, s.limits.quota, entry)
+
+
+def change(s: Services, caller: Caller, alarm_id: AlarmId, edit: Edit, *, generation: int | None) -> Alarm:
+    """Write what ``edit`` makes of the alarm, on the generation it was read at.
+
+    Its state stays, unless it looks at something else from now on.
+
+    Raises:
+        Stale: the alarm is not at ``generation``, the one the caller saw (If-Match).
+    """
+
+    def attempt() -> Alarm:
+        was = as_seen("alarm", s.alarms.get(caller.project_id, alarm_id), generation)
+        now = s.now()
+        new = forgotten(replace(edit(was), updated_at=now), was, now)
+        require_valid(new)
+        if composite.alarms_in(new) != composite.alarms_in(was):
+            _require_parts(s, new)
+            composite.require_no_circle(new, s.alarms.of_group(new.project_id, new.group_id))
+        return s.alarms.change(was, new, alarm_history.changed(was, new, caller.user_id, now))
+
+    return retried_unless(generation, s, attempt)
+
+
+def set_state(
+    s: Services,
+    caller: Caller,
+    alarm_id: AlarmId,
+    state: AlarmState,
+    reason: str,
+    *,
+    generation: int | None,
+) -> Alarm:
+    """Set the alarm's state by hand, until the next judgement finds otherwise."""
+
+    def attempt() -> Alarm:
+        was = as_seen("alarm", s.alarms.get(caller.project_id, alarm_id), generation)
+        now = s.now()
+        since = was.state_changed_at if state is was.state else now
+        new = replace(was, state=state, state_reason=reason, state_changed_at=since)
+        return s.alarms.change(was, new, alarm_history.set_by_hand(was, new, caller.user_id, now))
+
+    return retried_unless(generation, s, attempt)
+
+
+def delete(s: Services, caller: Caller, alarm_id: AlarmId, *, generation: int | None) -> None:
+    """Delete the alarm; its history stays until it expires.
+
+    Raises:
+        NotFound: there is no such alarm.
+        Stale: it is not at ``generation``, the one the caller saw (If-Match).
+        Conflict: a composite is made of it.
+    """
+
+    def attempt() -> None:
+        was = as_seen("alarm", s.alarms.get(caller.project_id, alarm_id), generation)
+        _refuse_if_any(
+            s,
+            was.project_id,
+            was.group_id,
+            lambda other: was.id in composite.alarms_in(other),
+            "alarm.in_use",
+            "is made of this alarm: change or delete that one first",
+        )
+        s.alarms.delete(was, alarm_history.deleted(was, caller.user_id, s.now()))
+
+    retried_unless(generation, s, attempt)
+
+
+def bury(s: Services, project_id: ProjectId, alarm_id: AlarmId) -> None:
+    """Delete an alarm whose group has ended, whatever is made of it; one already gone is a success."""
+
+    def attempt() -> None:
+        was = s.alarms.get(project_id, alarm_id)
+        s.alarms.delete(was, alarm_history.deleted(was, None, s.now()))
+
+    with suppress(NotFound):
+        until_not_stale(s, attempt)
+
+
+def require_idle(s: Services, project_id: ProjectId, group_id: GroupId, policy_id: PolicyId) -> None:
+    """Refuse with Conflict when an alarm sets the policy in motion."""
+    _refuse_if_any(
+        s,
+        project_id,
+        group_id,
+        lambda alarm: policy_id in alarm.actions,
+        "policy.in_use",
+        "sets this policy in motion: take it out of the alarm's actions first",
+    )
+
+
+def _refuse_if_any(
+    s: Services,
+    project_id: ProjectId,
+    group_id: GroupId,
+    uses: Callable[[Alarm], bool],
+    code: str,
+    why: str,
+) -> None:
+    """Refuse with Conflict when an alarm of the group ``uses`` something.
+
+    The list may be a moment old: one that was just deleted must not be in anybody's way, so what is found is
+    read again. One that is made at this very moment is not seen; what it names is then simply gone.
+    """
+    for listed in filter(uses, s.alarms.of_group(project_id, group_id)):
+        with suppress(NotFound):
+            alarm = s.alarms.get(project_id, listed.id)
+            if uses(alarm):
+                raise Conflict(code, f"Alarm {alarm.name!r} ({alarm.id}) {why}.")
+
+
+def _require_parts(s: Services, alarm: Alarm) -> None:
+    """Refuse with Invalid a composite of what is no alarm of its group."""
+    for part_id in sorted(composite.alarms_in(alarm)):
+        try:
+            found = s.alarms.get(alarm.project_id, part_id).group_id == alarm.group_id
+        except NotFound:
+            found = False
+        if not found:
+            raise Invalid("alarm.no_such_part", f"There is no alarm {part_id} in the composite's group.")
+
+
+def _require_backend(alarm: Alarm) -> None:
+    """Refuse with Invalid what somebody else would have to evaluate: no such backend is connected."""
+    if alarm.backend is not Backend.BUILTIN:
+        raise Invalid("alarm.backend", f"The backend {alarm.backend} is not connected here: use builtin.")
