@@ -66,7 +66,7 @@ def test_an_alarm_is_created_with_what_is_usual(api: Api, estate: Estate) -> Non
         "severity": "low",
         "state": "insufficient_data",
         "state_reason": "Nothing has been evaluated yet.",
-        "source": {"silent_since": None},
+        "source": {"silent_since": None, "heard_at": None},
         "generation": 1,
     }
     assert expected.items() <= answer.document.items()
@@ -329,7 +329,7 @@ WINDOW: dict[str, Any] = {"name": "n", "start": "0 0 * * *", "duration": 60}
         (but(metric="a\nb"), "request.body"),
         (but(metric=None), "request.body"),
         (but(backend="prometheus"), "request.body"),
-        (but(backend="aodh"), "alarm.backend"),
+        (but(backend="aodh"), "alarm.not_in_aodh"),
         (but(dimensions={"az": 1}), "request.body"),
         (but(dimensions={"": "1"}), "request.body"),
         (but(dimensions={str(number): "x" for number in range(31)}), "request.body"),

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from chalicelib.core.alarm import Alarm, AlarmState
+from chalicelib.core.alarm import Alarm, AlarmState, CompositeRule
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.ports.monitoring import Reading, external_name
@@ -40,9 +40,10 @@ class FakeMonitoring:
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def require_possible(self, alarm: Alarm) -> None:
-        """Refuse composite alarms."""
-        if not hasattr(alarm.rule, "metric"):
-            raise Invalid("alarm.not_in_aodh", "A composite alarm is builtin.")
+        """Refuse composite alarms, and M of N."""
+        rule = alarm.rule
+        if isinstance(rule, CompositeRule) or rule.datapoints_to_alarm != rule.evaluation_periods:
+            raise Invalid("alarm.not_in_aodh", "Aodh cannot do that.")
 
     def establish(self, credential: Credential, alarm: Alarm, hook_url: str, request_id: str) -> str:
         """Make or change the one alarm of this name."""
