@@ -111,10 +111,10 @@ class Telemetry:
         yield id_
         self.ask("alarming", "DELETE", f"/v2/alarms/{id_}")
 
-    def alarms(self) -> list[Document]:
-        """Return the owner's alarms."""
+    def alarms_of(self, group: Document) -> list[Document]:
+        """Return the alarms that are about a group."""
         found: list[Document] = self.ask("alarming", "GET", "/v2/alarms")
-        return found
+        return [each for each in found if group["id"] in json.dumps(each)]
 
 
 def seconds_since(began: float) -> str:

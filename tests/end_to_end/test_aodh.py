@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.client import Document
+from dev.client import Document, Refused
 from tests.end_to_end.conftest import MakeGroup
 from tests.end_to_end.site import Party
 from tests.end_to_end.telemetry import Telemetry, seconds_since
@@ -93,3 +93,49 @@ def test_an_alarm_of_the_owners_own_scales_with_a_token_of_theirs(
     (executed,) = [each for each in executions if each["outcome"] == "executed"]
     assert executed["source"] == f"user:{owner.cloud.current_user_id}"
     assert set(owner.trusts()) == before
+
+
+def test_alarms_that_we_keep_in_aodh_scale_out_and_in_and_go_with_the_group(
+    owner: Party, make_group: MakeGroup, telemetry: Telemetry
+) -> None:
+    group = make_group(desired_capacity=1, min_size=1, max_size=2)
+    reached(owner, group, 1)
+    server_id = owner.servers_of(group)[0]["id"]
+    out = kept_in_aodh(owner, group, "busy", policy(owner, group, 1), statistic="maximum", threshold=80)
+    kept_in_aodh(owner, group, "idle", policy(owner, group, -1), metric="queue", threshold=7)
+    assert {each["name"] for each in telemetry.alarms_of(group)} == {
+        f"thermostat-{alarm['id']}" for alarm in owner.api.get(f"/v1/alarms?group_id={group['id']}")["alarms"]
+    }
+    with telemetry.measured(group, server_id, 95):
+        began = time.monotonic()
+        reached(owner, group, 2)
+        print(f"kept: both servers active {seconds_since(began)} after the first measure")
+        shown = owner.api.get(f"/v1/alarms/{out['id']}")
+        assert (shown["state"], shown["backend"]) == ("alarm", "aodh")
+        assert "95" in shown["state_reason"]
+    owner.api.delete(f"/v1/alarms/{out['id']}")
+    with telemetry.measured(group, server_id, 9, metric="queue"):
+        began = time.monotonic()
+        reached(owner, group, 1)
+        print(f"kept: one server left {seconds_since(began)} after the first measure")
+    (left,) = telemetry.alarms_of(group)
+    owner.api.delete(path(group))
+    with pytest.raises(Refused, match="404"):
+        owner.api.until(path(group), lambda _: False, within_seconds=90)
+    assert telemetry.alarms_of(group) == []
+    assert left["repeat_actions"] is True
+
+
+def kept_in_aodh(owner: Party, group: Document, name: str, action: Document, **rule: str | float) -> Document:
+    """Make an alarm of the group's that Aodh evaluates on whole minutes."""
+    wanted = {
+        "name": name,
+        "group_id": group["id"],
+        "backend": "aodh",
+        "metric": "cpu",
+        "comparison_operator": "gt",
+        "period": 60,
+        "alarm_actions": [action["id"]],
+        **rule,
+    }
+    return owner.api.post("/v1/alarms", wanted)
