@@ -11,6 +11,7 @@ from chalicelib.core.alarm import Alarm, AlarmState, Backend, forgotten
 from chalicelib.core.alarm_check import require_valid
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.group import Group
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
 from chalicelib.flows import backends
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
@@ -123,13 +124,17 @@ def delete(
     retried_unless(generation, s, attempt)
 
 
-def bury(s: Services, project_id: ProjectId, alarm_id: AlarmId) -> None:
-    """Delete an alarm whose group has ended, whatever is made of it; one already gone is a success."""
+def bury(s: Services, group: Group, alarm_id: AlarmId) -> None:
+    """Delete an alarm whose ``group`` has ended, whatever is made of it; one already gone is a success.
+
+    Raises:
+        as ``backends.abandon``.
+    """
 
     def attempt() -> None:
-        was = s.alarms.get(project_id, alarm_id)
+        was = s.alarms.get(group.project_id, alarm_id)
         entry = alarm_history.deleted(was, None, s.now())
-        backends.abandon(s, was, entry, request_id=f"req-{s.new_id()}")
+        backends.abandon(s, group, was, entry, request_id=f"req-{s.new_id()}")
 
     with suppress(NotFound):
         until_not_stale(s, attempt)

@@ -23,6 +23,7 @@ from chalicelib.core.alarm import Alarm, AlarmHook, AlarmState
 from chalicelib.core.alarm_history import AlarmHistoryEntry
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale, ThermostatError
+from chalicelib.core.group import Group
 from chalicelib.core.ids import UserId
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.webhooks import hash_of
@@ -82,15 +83,13 @@ def delete(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str
         Forbidden, Conflict: the backend or Keystone refuses; the alarm is kept.
         Unavailable: the backend does not answer. The alarm is kept: ask again.
     """
-    backend = s.monitoring.get(was.backend)
-    if backend is not None:
-        with _let_in():
-            backend.delete(_credential(s, was), was, request_id)
+    if was.backend in s.monitoring:
+        _withdraw(s, was, _credential(s, was), request_id)
     s.alarms.delete(was, entry)
 
 
-def abandon(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str) -> None:
-    """Delete an alarm whose group has ended; where nobody lets us in, its backend's stays behind.
+def abandon(s: Services, group: Group, was: Alarm, entry: AlarmHistoryEntry, *, request_id: str) -> None:
+    """Delete an alarm whose ``group`` has ended; where nobody lets us in, its backend's stays behind.
 
     What stays behind calls a hook that nobody knows any more, and its owner may delete it.
 
@@ -99,12 +98,10 @@ def abandon(s: Services, was: Alarm, entry: AlarmHistoryEntry, *, request_id: st
         Unavailable: the backend does not answer: ask again.
     """
     try:
-        delete(s, was, entry, request_id=request_id)
-    except Stale:
-        raise
+        _withdraw(s, was, s.credentials.get(group.project_id, group.credential_id), request_id)
     except (Conflict, Forbidden, Invalid) as refusal:
-        _log.warning("alarm %s is gone here, and perhaps not in its backend: %s", was.id, refusal)
-        s.alarms.delete(was, entry)
+        _log.warning("alarm %s goes here, and perhaps stays in its backend: %s", was.id, refusal)
+    s.alarms.delete(was, entry)
 
 
 def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
@@ -155,11 +152,17 @@ def _written(s: Services, was: Alarm, new: Alarm, entry: AlarmHistoryEntry | Non
     try:
         return s.alarms.change(was, new, entry)
     except (Stale, NotFound):
-        backend = s.monitoring.get(was.backend)
-        if backend is not None and not _exists(s, was):
-            with _let_in():
-                backend.delete(_credential(s, was), was, request_id)
+        if was.backend in s.monitoring and not _exists(s, was):
+            _withdraw(s, was, _credential(s, was), request_id)
         raise
+
+
+def _withdraw(s: Services, alarm: Alarm, credential: Credential, request_id: str) -> None:
+    """Have the backend, where there is one, delete its alarm."""
+    backend = s.monitoring.get(alarm.backend)
+    if backend is not None:
+        with _let_in():
+            backend.delete(credential, alarm, request_id)
 
 
 def _exists(s: Services, alarm: Alarm) -> bool:

@@ -24,7 +24,7 @@ def bury(s: Services, lease: Lease, group: Group) -> None:
     It may die anywhere and run again.
     """
     for alarm in _all(lambda marker: s.alarms.page(group.project_id, group.id, _PAGE, marker)):
-        alarms.bury(s, group.project_id, alarm.id)
+        alarms.bury(s, group, alarm.id)
     for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
         delete_policy(s, group.project_id, policy.id)
     s.groups.remove(lease, group)

@@ -292,9 +292,10 @@ def test_an_alarm_goes_with_its_group_and_leaves_its_history(api: Api, estate: E
 
 def test_burying_twice_is_burying_once(api: Api, estate: Estate) -> None:
     s = api.world.services
-    alarms.bury(s, PROJECT, AlarmId(estate.alarm_id))
+    group = s.groups.get(PROJECT, GroupId(estate.group_id))
+    alarms.bury(s, group, AlarmId(estate.alarm_id))
     with api.unchanged():
-        alarms.bury(s, PROJECT, AlarmId(estate.alarm_id))
+        alarms.bury(s, group, AlarmId(estate.alarm_id))
     assert s.alarms.of_group(PROJECT, GroupId(estate.group_id)) == ()
     assert PolicyId(estate.policy_id) in [p.id for p in s.policies.page(PROJECT, None, 9, None).items]
 

@@ -193,7 +193,7 @@ def test_an_ended_group_abandons_what_nobody_lets_us_delete(world: World, refusa
     made = create(world.services)
     world.aodh.refusal = refusal
     entry = alarm_history.deleted(made, None, world.clock.now)
-    backends.abandon(world.services, made, entry, request_id=REQUEST_ID)
+    backends.abandon(world.services, world.group(), made, entry, request_id=REQUEST_ID)
     assert stored(world) is None
     assert calls(world) == 0
 
@@ -203,7 +203,7 @@ def test_an_ended_group_waits_for_a_backend_that_does_not_answer(world: World) -
     world.aodh.refusal = NO_ANSWER
     entry = alarm_history.deleted(made, None, world.clock.now)
     with pytest.raises(Unavailable):
-        backends.abandon(world.services, made, entry, request_id=REQUEST_ID)
+        backends.abandon(world.services, world.group(), made, entry, request_id=REQUEST_ID)
     assert stored(world) == made
 
 
