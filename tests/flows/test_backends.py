@@ -12,7 +12,7 @@ from chalicelib.core.alarm import Alarm, AlarmState, Backend, CompositeRule
 from chalicelib.core.alarm_history import AlarmEvent
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, ThermostatError, Unavailable
 from chalicelib.core.notice import Notice
-from chalicelib.flows import backends, notices
+from chalicelib.flows import backends, groups, notices
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
@@ -205,6 +205,21 @@ def test_an_ended_group_waits_for_a_backend_that_does_not_answer(world: World) -
     with pytest.raises(Unavailable):
         backends.abandon(world.services, world.group(), made, entry, request_id=REQUEST_ID)
     assert stored(world) == made
+
+
+def test_a_group_is_gone_only_when_its_alarms_are_gone_from_their_backend(world: World) -> None:
+    create(world.services)
+    groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id=REQUEST_ID)
+    world.aodh.refusal = NO_ANSWER
+    with pytest.raises(Unavailable):
+        world.settle()
+    assert world.group().deleting
+    assert stored(world)
+    world.aodh.refusal = None
+    world.settle()
+    assert world.memory.groups == {}
+    assert stored(world) is None
+    assert world.aodh.watched == {}
 
 
 def test_it_is_shown_as_its_backend_sees_it_now(world: World) -> None:
