@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from chalicelib import logs
 from chalicelib import settings as environment
 from chalicelib.aws import client
+from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import time_sorted_id
+from chalicelib.openstack.aodh import Aodh
 from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.keystone import Keystone
@@ -79,6 +81,7 @@ def services() -> Services:
         vault=vault,
         identity=Keystone(service_user, delegations),
         clouds=OwnersClouds(service_user, delegations),
+        monitoring={Backend.AODH: Aodh(service_user, delegations)},
         queue=SqsQueue(found.queue_url, found.region),
         limits=found.limits,
         now=lambda: datetime.now(UTC),

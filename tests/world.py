@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.alarm import Backend
 from chalicelib.core.credential import Caller
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
@@ -21,6 +22,7 @@ from chalicelib.tables.roster import MemberRoster
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
+from tests.fakes.monitoring import FakeMonitoring
 
 QUOTA = Quota(
     groups=10,
@@ -57,6 +59,7 @@ class World:
     memory: fakes.Memory = field(default_factory=fakes.Memory)
     queue: fakes.FakeQueue = field(default_factory=fakes.FakeQueue)
     identity: FakeIdentity = field(default_factory=FakeIdentity)
+    aodh: FakeMonitoring = field(default_factory=FakeMonitoring)
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
@@ -84,6 +87,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
             limits=self.limits,
             now=lambda: self.clock.now,

@@ -20,6 +20,7 @@ from chalicelib.api.operation import Reply, operation
 from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.ids import AlarmHistoryId, AlarmId, GroupId
 from chalicelib.flows import alarms as flow
+from chalicelib.flows import backends
 
 blueprint = Blueprint(__name__)
 
@@ -52,13 +53,15 @@ def create_alarm(call: Call, body: NewAlarm) -> Reply:
     """Create an alarm for a group; it is evaluated each minute from now on."""
     id_ = call.new_id("alarms", body.client_token)
     wanted = body.to_alarm(call.caller.project_id, id_, call.now, fingerprint(body))
-    return _reply(call, flow.create(call.services, call.caller, wanted), 201)
+    alarm = flow.create(call.services, call.caller, wanted, base=call.base, request_id=call.request_id)
+    return _reply(call, alarm, 201)
 
 
 @operation(blueprint, "GET", "/v1/alarms/{alarm_id}", answers={200: AlarmDocument})
 def show_alarm(call: Call, alarm_id: str) -> Reply:
-    """Show an alarm."""
-    return _reply(call, call.services.alarms.get(call.caller.project_id, _id(alarm_id)))
+    """Show an alarm; of one that a backend evaluates, the state that it has there now."""
+    alarm = call.services.alarms.get(call.caller.project_id, _id(alarm_id))
+    return _reply(call, backends.as_seen(call.services, alarm, call.request_id))
 
 
 @operation(
@@ -72,7 +75,13 @@ def show_alarm(call: Call, alarm_id: str) -> Reply:
 def change_alarm(call: Call, alarm_id: str, body: AlarmPatch) -> Reply:
     """Change an alarm; its state stays, unless it looks at another metric from now on."""
     alarm = flow.change(
-        call.services, call.caller, _id(alarm_id), body.applied_to, generation=call.generation()
+        call.services,
+        call.caller,
+        _id(alarm_id),
+        body.applied_to,
+        generation=call.generation(),
+        base=call.base,
+        request_id=call.request_id,
     )
     return _reply(call, alarm)
 
@@ -120,5 +129,11 @@ def list_alarm_history(call: Call, alarm_id: str) -> Reply:
 @operation(blueprint, "DELETE", "/v1/alarms/{alarm_id}", answers={204: None}, if_match=True)
 def delete_alarm(call: Call, alarm_id: str) -> Reply:
     """Delete an alarm that no composite is made of; its history stays for a while."""
-    flow.delete(call.services, call.caller, _id(alarm_id), generation=call.generation())
+    flow.delete(
+        call.services,
+        call.caller,
+        _id(alarm_id),
+        generation=call.generation(),
+        request_id=call.request_id,
+    )
     return Reply(None, 204)

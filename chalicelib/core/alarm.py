@@ -108,6 +108,20 @@ class TimeConstraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmHook:
+    """By what a backend's notifications of one alarm are known to be its own.
+
+    Attributes:
+        sha256: of the token in the hook's URL, in hex.
+        sealed_token: the token, encrypted for the alarm's project and id: asked again to establish the
+            alarm, the backend is told the same URL.
+    """
+
+    sha256: str
+    sealed_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """One alarm of one group.
 
@@ -115,7 +129,9 @@ class Alarm:
         alarm_actions, ok_actions, insufficient_data_actions: the policies that a state sets in motion.
         state_changed_at: when it last went from one state to another.
         silent_since: since when its metric has had no samples at all, None while it has.
-        external_id: what the backend calls it, where we are not the backend.
+        external_id: what the backend calls it, where we are not the backend; None until it is established.
+        hook: how the backend reaches us, where we are not the backend.
+        heard_at: when the backend last called, to within some minutes.
     """
 
     project_id: ProjectId
@@ -137,6 +153,8 @@ class Alarm:
     updated_at: datetime
     silent_since: datetime | None = None
     external_id: str | None = None
+    hook: AlarmHook | None = None
+    heard_at: datetime | None = None
     generation: int = 1
     fingerprint: str | None = None
 

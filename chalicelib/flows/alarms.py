@@ -11,7 +11,9 @@ from chalicelib.core.alarm import Alarm, AlarmState, Backend, forgotten
 from chalicelib.core.alarm_check import require_valid
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound
+from chalicelib.core.group import Group
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
+from chalicelib.flows import backends
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
 from chalicelib.ports import Services
 
@@ -19,22 +21,38 @@ Edit = Callable[[Alarm], Alarm]
 """Returns the alarm as it is to be; raises Invalid where that makes no sense."""
 
 
-def create(s: Services, caller: Caller, alarm: Alarm) -> Alarm:
-    """Write a new alarm; it is judged from the next minute on."""
+def create(s: Services, caller: Caller, alarm: Alarm, *, base: str, request_id: str) -> Alarm:
+    """Write a new alarm; it is judged from the next minute on, by us or by its backend.
+
+    Args:
+        base: what our URLs begin with, as a backend reaches us.
+
+    Raises:
+        as ``backends.create``.
+    """
     require_valid(alarm)
-    _require_backend(alarm)
     _require_parts(s, alarm)
     entry = alarm_history.created(alarm, caller.user_id, s.now())
-    return s.alarms.create(alarm, s.limits.quota, entry)
+    return backends.create(s, alarm, entry, base=base, user_id=caller.user_id, request_id=request_id)
 
 
-def change(s: Services, caller: Caller, alarm_id: AlarmId, edit: Edit, *, generation: int | None) -> Alarm:
+def change(
+    s: Services,
+    caller: Caller,
+    alarm_id: AlarmId,
+    edit: Edit,
+    *,
+    generation: int | None,
+    base: str,
+    request_id: str,
+) -> Alarm:
     """Write what ``edit`` makes of the alarm, on the generation it was read at.
 
     Its state stays, unless it looks at something else from now on.
 
     Raises:
-        Stale: the alarm is not at ``generation``, the one the caller saw (If-Match).
+        Stale: the alarm is not at ``generation``, the one the caller saw (If-Match);
+        else as ``backends.change``.
     """
 
     def attempt() -> Alarm:
@@ -45,7 +63,8 @@ def change(s: Services, caller: Caller, alarm_id: AlarmId, edit: Edit, *, genera
         if composite.alarms_in(new) != composite.alarms_in(was):
             _require_parts(s, new)
             composite.require_no_circle(new, s.alarms.of_group(new.project_id, new.group_id))
-        return s.alarms.change(was, new, alarm_history.changed(was, new, caller.user_id, now))
+        entry = alarm_history.changed(was, new, caller.user_id, now)
+        return backends.change(s, was, new, entry, base=base, request_id=request_id)
 
     return retried_unless(generation, s, attempt)
 
@@ -59,10 +78,16 @@ def set_state(
     *,
     generation: int | None,
 ) -> Alarm:
-    """Set the alarm's state by hand, until the next judgement finds otherwise."""
+    """Set the alarm's state by hand, until the next judgement finds otherwise.
+
+    Raises:
+        Conflict: it is not we who judge it.
+    """
 
     def attempt() -> Alarm:
         was = as_seen("alarm", s.alarms.get(caller.project_id, alarm_id), generation)
+        if was.backend is not Backend.BUILTIN:
+            raise Conflict("alarm.backend", f"What state it is in, {was.backend} says: set it there.")
         now = s.now()
         since = was.state_changed_at if state is was.state else now
         new = replace(was, state=state, state_reason=reason, state_changed_at=since)
@@ -71,13 +96,16 @@ def set_state(
     return retried_unless(generation, s, attempt)
 
 
-def delete(s: Services, caller: Caller, alarm_id: AlarmId, *, generation: int | None) -> None:
+def delete(
+    s: Services, caller: Caller, alarm_id: AlarmId, *, generation: int | None, request_id: str
+) -> None:
     """Delete the alarm; its history stays until it expires.
 
     Raises:
         NotFound: there is no such alarm.
         Stale: it is not at ``generation``, the one the caller saw (If-Match).
-        Conflict: a composite is made of it.
+        Conflict: a composite is made of it;
+        else as ``backends.delete``.
     """
 
     def attempt() -> None:
@@ -90,17 +118,23 @@ def delete(s: Services, caller: Caller, alarm_id: AlarmId, *, generation: int | 
             "alarm.in_use",
             "is made of this alarm: change or delete that one first",
         )
-        s.alarms.delete(was, alarm_history.deleted(was, caller.user_id, s.now()))
+        entry = alarm_history.deleted(was, caller.user_id, s.now())
+        backends.delete(s, was, entry, request_id=request_id)
 
     retried_unless(generation, s, attempt)
 
 
-def bury(s: Services, project_id: ProjectId, alarm_id: AlarmId) -> None:
-    """Delete an alarm whose group has ended, whatever is made of it; one already gone is a success."""
+def bury(s: Services, group: Group, alarm_id: AlarmId) -> None:
+    """Delete an alarm whose ``group`` has ended, whatever is made of it; one already gone is a success.
+
+    Raises:
+        as ``backends.abandon``.
+    """
 
     def attempt() -> None:
-        was = s.alarms.get(project_id, alarm_id)
-        s.alarms.delete(was, alarm_history.deleted(was, None, s.now()))
+        was = s.alarms.get(group.project_id, alarm_id)
+        entry = alarm_history.deleted(was, None, s.now())
+        backends.abandon(s, group, was, entry, request_id=f"req-{s.new_id()}")
 
     with suppress(NotFound):
         until_not_stale(s, attempt)
@@ -147,9 +181,3 @@ def _require_parts(s: Services, alarm: Alarm) -> None:
             found = False
         if not found:
             raise Invalid("alarm.no_such_part", f"There is no alarm {part_id} in the composite's group.")
-
-
-def _require_backend(alarm: Alarm) -> None:
-    """Refuse with Invalid what somebody else would have to evaluate: no such backend is connected."""
-    if alarm.backend is not Backend.BUILTIN:
-        raise Invalid("alarm.backend", f"The backend {alarm.backend} is not connected here: use builtin.")

@@ -24,7 +24,7 @@ def bury(s: Services, lease: Lease, group: Group) -> None:
     It may die anywhere and run again.
     """
     for alarm in _all(lambda marker: s.alarms.page(group.project_id, group.id, _PAGE, marker)):
-        alarms.bury(s, group.project_id, alarm.id)
+        alarms.bury(s, group, alarm.id)
     for schedule in _all(lambda marker: s.schedules.page(group.project_id, group.id, _PAGE, marker)):
         with suppress(NotFound):
             s.schedules.delete(group.project_id, schedule.id)

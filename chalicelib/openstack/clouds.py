@@ -32,7 +32,7 @@ class OwnersClouds:
         Raises:
             CredentialBroken, CloudUnavailable: as every call of Cloud.
         """
-        entrance = _Delegated(self._delegations, credential)
+        entrance = Delegated(self._delegations, credential)
         adapter = Adapter(
             session=self._service_user.session,
             auth=entrance,
@@ -46,7 +46,11 @@ class OwnersClouds:
         return Nova(adapter)
 
 
-class _Delegated(BaseAuthPlugin):
+class NotInCatalog(CloudUnavailable):
+    """The cloud has no such service, as far as the token's catalog tells."""
+
+
+class Delegated(BaseAuthPlugin):
     """Authenticates requests with the credential's token; its errors are those of ``ports.cloud``."""
 
     def __init__(self, delegations: Delegations, credential: Credential) -> None:
@@ -72,7 +76,7 @@ class _Delegated(BaseAuthPlugin):
         try:
             return catalog.url_for(service_type=service_type, interface=interface, region_name=region_name)
         except CatalogException as error:
-            raise CloudUnavailable(
+            raise NotInCatalog(
                 f"Keystone's catalog has no {interface} endpoint for {service_type}"
                 f" in region {region_name or '(any)'}.",
                 certainly_not_done=True,

@@ -70,11 +70,12 @@ def refused(error: HttpError) -> bool:
 def sentence(error: HttpError) -> str:
     """Return the cloud's own sentence, else the status.
 
-    Keystone answers ``{"error": {"message": ...}}``, Nova ``{"<kind>": {"message": ...}}``. What quotes the
-    request ("Invalid input for field/attribute user_data. Value: ...") is cut off: it may be secret.
+    Keystone answers ``{"error": {"message": ...}}``, Nova ``{"<kind>": {"message": ...}}``, Aodh
+    ``{"error_message": {"faultstring": ...}}``. What quotes the request ("Invalid input for field/attribute
+    user_data. Value: ...") is cut off: it may be secret.
     """
     document = _document(error)
-    text = " ".join(document["message"].split()).split(" Value: ")[0] if document else ""
+    text = " ".join(_words(document).split()).split(" Value: ")[0] if document else ""
     return text[:_SENTENCE_MAX] or f"HTTP status {error.http_status}"
 
 
@@ -112,7 +113,14 @@ def _document(error: HttpError) -> dict[str, Any] | None:
     except ValueError:
         return None
     inner = next(iter(body.values()), None) if isinstance(body, dict) else None
-    return inner if isinstance(inner, dict) and isinstance(inner.get("message"), str) else None
+    return inner if isinstance(inner, dict) and _words(inner) else None
+
+
+def _words(document: dict[str, Any]) -> str:
+    """Return what the document says; what Aodh passes on of Gnocchi is a document itself."""
+    said = document.get("message") or document.get("faultstring")
+    said = said.get("reason") if isinstance(said, dict) else said
+    return said if isinstance(said, str) else ""
 
 
 def _never_sent(error: ClientException) -> bool:

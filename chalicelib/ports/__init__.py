@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.core.alarm import Backend
 from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.monitoring import Monitoring
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
@@ -74,6 +76,7 @@ class Services:
     """Everything that flows use of the world.
 
     Attributes:
+        monitoring: the backends that evaluate alarms in our place; ``builtin`` is none of them.
         now: the time, aware, in UTC.
         new_id: a new UUID that sorts by time (version 7).
         new_token: 256 random bits as URL-safe text.
@@ -101,6 +104,7 @@ class Services:
     vault: Vault
     identity: Identity
     clouds: Clouds
+    monitoring: Mapping[Backend, Monitoring]
     queue: Queue
     limits: Limits
     now: Callable[[], datetime]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.alarm import Alarm
@@ -36,13 +37,19 @@ class Alarms(Protocol):
             Invalid: there is no such group, or it is being deleted; a policy in an action is not the group's.
         """
 
-    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry) -> Alarm:
+    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry | None) -> Alarm:
         """Write ``new`` in place of ``was``; return it at its next generation.
+
+        Args:
+            entry: None where nothing happened that its owner would look for, as when a backend's id is noted.
 
         Raises:
             Stale: the alarm was written after ``was`` was read.
             Invalid: a policy that is new in the actions is not the group's.
         """
+
+    def heard(self, alarm: Alarm, at: datetime) -> None:
+        """Write when its backend called, at whatever generation it is; one that is gone stays gone."""
 
     def delete(self, was: Alarm, entry: AlarmHistoryEntry) -> None:
         """Delete the alarm and take it out of the count; its history stays until it expires.

@@ -7,12 +7,15 @@ of their group, and their place in it. So the others cost the watch nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
+from datetime import datetime
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
 from chalicelib.core.alarm import (
     Alarm,
+    AlarmHook,
     AlarmState,
     Backend,
     CompositeRule,
@@ -27,7 +30,7 @@ from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import ALARMS_OF_GROUP_MAX
 from chalicelib.ports.storage import Page
 from chalicelib.tables.alarm_history import alarm_history_row
-from chalicelib.tables.calls import Transaction, perform
+from chalicelib.tables.calls import Refused, Transaction, perform
 from chalicelib.tables.database import Database
 from chalicelib.tables.group_rows import GroupRow, shard_of
 from chalicelib.tables.policies import PolicyRow
@@ -74,6 +77,8 @@ class AlarmRow(Row):
     updated_at = UTCDateTimeAttribute()
     silent_since = UTCDateTimeAttribute(null=True)
     external_id = UnicodeAttribute(null=True)
+    hook = DocumentAttribute(AlarmHook, null=True)
+    heard_at = UTCDateTimeAttribute(null=True)
     generation = NumberAttribute()
     fingerprint = UnicodeAttribute(null=True)
 
@@ -136,7 +141,7 @@ class AlarmTable:
         stored, _ = create(transaction, new, lambda: self._table.find(new.project_id, new.id))
         return stored
 
-    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry) -> Alarm:
+    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry | None) -> Alarm:
         """Write ``new`` in place of ``was``; return it at its next generation, or raise Stale."""
         written = replace(new, generation=was.generation + 1)
         row = self._row(written)
@@ -144,9 +149,16 @@ class AlarmTable:
         unchanged = AlarmRow.generation == was.generation
         transaction.update(row, row.setting(_CHANGING), unchanged, self._table.stale(was.id))
         self._require_policies(transaction, new, new.actions - was.actions)
-        transaction.put(alarm_history_row(self._database, entry))
+        if entry is not None:
+            transaction.put(alarm_history_row(self._database, entry))
         transaction.commit()
         return written
+
+    def heard(self, alarm: Alarm, at: datetime) -> None:
+        """Write when its backend called; one that is gone stays gone."""
+        row = self._table.rows(alarm.project_id, alarm.id)
+        with suppress(Refused):
+            perform(lambda: row.update([AlarmRow.heard_at.set(at)], AlarmRow.id.exists()))
 
     def delete(self, was: Alarm, entry: AlarmHistoryEntry) -> None:
         """Delete the alarm and take it out of the count, or raise Stale; its history stays."""

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from dev.simcloud import store
+from dev.simcloud.aodh import aodh
 from dev.simcloud.backstage import Backstage
 from dev.simcloud.clock import utc_now
 from dev.simcloud.control import control
@@ -33,7 +34,7 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class SimCloud:
-    """Keystone, Nova and Glance on one loopback port, from ``start`` (or ``with``) to ``stop``.
+    """Keystone, Nova, Glance and Aodh on one loopback port, from ``start`` (or ``with``) to ``stop``.
 
     Attributes:
         world: the state and how long things take; ``world.build_seconds`` may be changed at any time.
@@ -77,6 +78,7 @@ class SimCloud:
             "/v3": keystone(self.world, self.url),
             "/compute": nova(self.world, self.faults, self.url),
             "/image": glance(self.world, self.url),
+            "/alarming": aodh(self.world, self.url),
         }
 
     def __enter__(self) -> Self:

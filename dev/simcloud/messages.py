@@ -61,16 +61,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer; ``body`` is JSON if it is an object, sent as it is if it is text, absent if null."""
+    """An answer.
+
+    Attributes:
+        body: an object or a list is sent as JSON, text as it is, null not at all.
+        content_type: of text; HTML unless told.
+    """
 
     status: int
-    body: Document | str | None = None
+    body: Document | list[Document] | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "text/html; charset=UTF-8"
 
     def encoded(self) -> tuple[bytes, str]:
         """Return the body as sent, and its content type."""
         if isinstance(self.body, str):
-            return self.body.encode(), "text/html; charset=UTF-8"
+            return self.body.encode(), self.content_type
         return (b"" if self.body is None else json.dumps(self.body).encode()), "application/json"
 
 

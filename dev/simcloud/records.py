@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,24 @@ class Flavor:
     vcpus: int
     ram_mib: int
     fits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """An alarm of Aodh's.
+
+    Attributes:
+        document: what its owner asked for, whole, with its state.
+        state_at: when somebody last set the state.
+    """
+
+    id: str
+    project_id: str
+    user_id: str
+    document: dict[str, Any]
+    state_reason: str
+    updated_at: datetime
+    state_at: datetime
 
 
 class Build(StrEnum):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from dev.simcloud.records import (
+    Alarm,
     ApplicationCredential,
     Build,
     Grant,
@@ -29,6 +30,7 @@ _KINDS = {
     "credentials": ApplicationCredential,
     "tokens": Token,
     "servers": Server,
+    "alarms": Alarm,
 }
 # JSON knows neither instants nor tuples nor enums: how a field of such a type is made again.
 _REVIVE: dict[Any, Callable[[Any], Any]] = {
@@ -48,6 +50,7 @@ def save(world: World, path: Path) -> None:
     }
     state["grants"] = [asdict(grant) for grant in world.grants]
     state["quotas"] = world.quotas
+    state["alarm_quotas"] = world.alarm_quotas
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.write_text(json.dumps(state, default=datetime.isoformat))
@@ -58,9 +61,10 @@ def load(world: World, path: Path) -> None:
     """Fill an empty ``world`` with what was saved at ``path``."""
     state = json.loads(path.read_text())
     for name, kind in _KINDS.items():
-        getattr(world, name).update({saved["id"]: _revived(kind, saved) for saved in state[name]})
+        getattr(world, name).update({saved["id"]: _revived(kind, saved) for saved in state.get(name, [])})
     world.grants.update(_revived(Grant, saved) for saved in state["grants"])
     world.quotas.update(state["quotas"])
+    world.alarm_quotas.update(state.get("alarm_quotas", {}))
 
 
 def _revived(kind: type[Record], saved: dict[str, Any]) -> Record:

@@ -11,7 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dev.simcloud.records import ApplicationCredential, Flavor, Grant, Project, Server, Token, Trust, User
+from dev.simcloud.records import (
+    Alarm,
+    ApplicationCredential,
+    Flavor,
+    Grant,
+    Project,
+    Server,
+    Token,
+    Trust,
+    User,
+)
 
 PASSWORD = "simulated"
 REGION = "RegionOne"
@@ -64,6 +74,7 @@ class World:
         token_seconds: how long a token lasts.
         token_cache_seconds: how long Nova goes on trusting a token it has once validated, as
             keystonemiddleware does (300 s there). With 0 a revoked token is refused at once.
+        has_aodh: whether the catalog names it.
     """
 
     now: Callable[[], datetime]
@@ -71,6 +82,7 @@ class World:
     delete_seconds: float = 0.0
     token_seconds: float = 3600.0
     token_cache_seconds: float = 0.0
+    has_aodh: bool = True
     users: dict[str, User] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=set)
@@ -79,6 +91,8 @@ class World:
     tokens: dict[str, Token] = field(default_factory=dict)
     servers: dict[str, Server] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    alarm_quotas: dict[str, int] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Add the users, projects and roles that every simulated cloud starts with."""

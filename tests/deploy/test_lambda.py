@@ -69,9 +69,11 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     many = [{"metric": f"m{number}", "value": 1} for number in range(8)]
     assert api.post(post_samples, {"samples": many})["accepted"] == len(many)
     assert len(api.get(f"{path}/metrics")["metrics"]) == 1 + len(many)
+    _use_aodh(api, cloud, group["id"])
 
     api.delete(path)
     _work_until_gone(stage, api, path, converge)
+    assert cloud.world.alarms == {}
     assert _servers(cloud) == []
     for noun in ("credentials", "launch-configurations"):
         for each in api.get(f"/v1/{noun}")[noun.replace("-", "_")]:
@@ -179,6 +181,19 @@ def _use_alarms(api: Gateway, group_id: str) -> None:
     assert api.get(f"/v1/alarms/{alarm['id']}") == shown
     history = api.get(f"/v1/alarms/{alarm['id']}/history")["history"]
     assert [each["event"] for each in history] == ["manual_state", "rule_change", "creation"]
+
+
+def _use_aodh(api: Gateway, cloud: SimCloud, group_id: str) -> None:
+    """Have Aodh keep an alarm, and call its hook as Aodh does; leave it to the group's end."""
+    wanted = {"name": "busy", "group_id": group_id, "backend": "aodh", "metric": "cpu"}
+    alarm = api.post("/v1/alarms", {**wanted, "comparison_operator": "gt", "threshold": 80})
+    (kept,) = cloud.world.alarms.values()
+    url = kept.document["ok_actions"][0]
+    for _ in range(2):
+        notice = {"alarm_id": kept.id, "current": "ok", "reason": "all is well"}
+        assert api.post(url[url.index("/v1/") :], notice) == {"executions": []}
+    (listed,) = [each for each in api.get("/v1/alarms")["alarms"] if each["id"] == alarm["id"]]
+    assert (listed["state"], listed["state_reason"]) == ("ok", "all is well")
 
 
 def _read_history(api: Gateway, group_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from chalicelib.core.alarm import Alarm, Backend
 from chalicelib.core.alarm_history import AlarmHistoryEntry
@@ -50,13 +51,20 @@ class FakeAlarms(Port):
         return stored
 
     @atomic
-    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry) -> Alarm:
+    def change(self, was: Alarm, new: Alarm, entry: AlarmHistoryEntry | None) -> Alarm:
         self._require_unchanged(was)
         self._require_policies(new, new.actions - was.actions)
         written = replace(new, generation=was.generation + 1)
         self._memory.alarms[was.project_id, was.id] = written
-        self._remember(entry)
+        if entry is not None:
+            self._remember(entry)
         return written
+
+    @atomic
+    def heard(self, alarm: Alarm, at: datetime) -> None:
+        stored = self._memory.alarms.get((alarm.project_id, alarm.id))
+        if stored is not None:
+            self._memory.alarms[alarm.project_id, alarm.id] = replace(stored, heard_at=at)
 
     @atomic
     def delete(self, was: Alarm, entry: AlarmHistoryEntry) -> None:

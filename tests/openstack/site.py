@@ -103,6 +103,12 @@ class Site:
         identity = {"methods": ["token"], "token": {"id": ours}}
         return self._token({"identity": identity, "scope": {"OS-TRUST:trust": {"id": trust_id}}})
 
+    def endpoint(self, service_type: str) -> str | None:
+        """Return where the catalog says a service is, None where there is none."""
+        catalog = self.service_user().access().service_catalog
+        urls = catalog.get_urls(service_type=service_type, interface=self.settings.interface)
+        return urls[0] if urls else None
+
     def caller(self, owner: Owner | None = None) -> Caller:
         return self.keystone().authenticate(self.token(owner))
 

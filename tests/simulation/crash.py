@@ -58,5 +58,7 @@ _CALLABLES = {"limits", "now", "new_id", "new_token", "jitter", "sleep"}
 def mortal(services: Services, executioner: Executioner) -> Services:
     """Return the services, each call of which may be the last."""
     ports = {f.name: getattr(services, f.name) for f in fields(services) if f.name not in _CALLABLES}
+    backends = ports.pop("monitoring")
     wrapped: dict[str, Any] = {name: Mortal(port, executioner) for name, port in ports.items()}
+    wrapped["monitoring"] = {name: Mortal(backend, executioner) for name, backend in backends.items()}
     return replace(services, **wrapped)

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.core import alarm_history
 from chalicelib.core.alarm import (
     Alarm,
+    AlarmHook,
     AlarmState,
     Backend,
     Comparison,
@@ -63,6 +64,9 @@ def test_an_alarm_comes_back_exactly(storage: Storage) -> None:
         insufficient_data_actions=(POLICY,),
         time_constraints=(TimeConstraint(name="n", start="0 0 * * *", duration_seconds=60),),
         silent_since=NOW,
+        external_id="e",
+        hook=AlarmHook(sha256="a" * 64, sealed_token="sealed"),
+        heard_at=NOW,
         fingerprint="f",
     )
     assert storage.alarms.get(storage.project, alarm.id) == alarm
@@ -71,6 +75,30 @@ def test_an_alarm_comes_back_exactly(storage: Storage) -> None:
         alarm, rule=CompositeRule(expression='{"alarm": "a"}'), silent_since=None, generation=2
     )
     assert storage.alarms.get(storage.project, alarm.id) == composite
+
+
+def test_what_is_not_worth_telling_is_changed_without_history(storage: Storage) -> None:
+    storage.a_stored_group()
+    storage.a_stored_policy()
+    alarm = storage.a_stored_alarm()
+    before = history(storage, alarm.id)
+    changed = storage.alarms.change(alarm, replace(alarm, external_id="e"), None)
+    assert storage.alarms.get(storage.project, alarm.id) == changed
+    assert changed == replace(alarm, external_id="e", generation=2)
+    assert history(storage, alarm.id) == before
+
+
+def test_that_a_backend_called_is_noted_whatever_was_written_meanwhile(storage: Storage) -> None:
+    storage.a_stored_group()
+    storage.a_stored_policy()
+    alarm = storage.a_stored_alarm()
+    changed = change(storage, alarm, name="other")
+    storage.alarms.heard(alarm, NOW)
+    assert storage.alarms.get(storage.project, alarm.id) == replace(changed, heard_at=NOW)
+    delete(storage, changed)
+    storage.alarms.heard(alarm, NOW)
+    with pytest.raises(NotFound):
+        storage.alarms.get(storage.project, alarm.id)
 
 
 def test_an_alarm_needs_its_group(storage: Storage) -> None:

@@ -222,9 +222,13 @@ class NewState(Input, kw_only=True):
 
 
 class SourceDocument(msgspec.Struct, kw_only=True):
-    """Where the samples come from: since when there have been none at all, null while there are."""
+    """Where the samples come from: since when there have been none at all, null while there are.
+
+    Of an alarm that a backend evaluates: when the backend last called, to within some minutes.
+    """
 
     silent_since: Time | None
+    heard_at: Time | None
 
 
 class AlarmDocument(msgspec.Struct, kw_only=True):
@@ -307,7 +311,9 @@ def alarm_document(alarm: Alarm, base: str) -> AlarmDocument:
         state=alarm.state.value,
         state_reason=alarm.state_reason,
         state_changed_at=utc(alarm.state_changed_at),
-        source=SourceDocument(silent_since=utc_or_none(alarm.silent_since)),
+        source=SourceDocument(
+            silent_since=utc_or_none(alarm.silent_since), heard_at=utc_or_none(alarm.heard_at)
+        ),
         generation=alarm.generation,
         created_at=utc(alarm.created_at),
         updated_at=utc(alarm.updated_at),

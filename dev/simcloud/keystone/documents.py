@@ -24,6 +24,7 @@ _SERVICES = (
     ("identity", "keystone", "/v3"),
     ("compute", "nova", "/compute/v2.1"),
     ("image", "glance", "/image"),
+    ("alarming", "aodh", "/alarming"),
 )
 
 
@@ -66,7 +67,7 @@ def of_project(project: Project, base_url: str) -> Document:
     }
 
 
-def catalog(base_url: str) -> list[Document]:
+def catalog(world: World, base_url: str) -> list[Document]:
     """Return the catalog: each service with its three interfaces at the same address."""
     return [
         {
@@ -85,6 +86,7 @@ def catalog(base_url: str) -> list[Document]:
             ],
         }
         for kind, name, path in _SERVICES
+        if kind != "alarming" or world.has_aodh
     ]
 
 
@@ -106,7 +108,7 @@ def of_token(world: World, token: Token, roles: Iterable[str], base_url: str | N
             body["is_domain"] = False
         body["roles"] = [_role_of_token(name, token) for name in sorted(roles)]
         if base_url is not None:
-            body["catalog"] = catalog(base_url)
+            body["catalog"] = catalog(world, base_url)
     if token.credential_id is not None:
         body["application_credential"] = _credential_of_token(world.credentials[token.credential_id])
     return {"token": body}
