@@ -20,6 +20,7 @@ from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports import Services
 from chalicelib.queue import SqsQueue
 from chalicelib.settings import Settings
+from chalicelib.sns import SnsCertificates
 from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.credentials import CredentialTable
 from chalicelib.tables.database import Database
@@ -31,6 +32,7 @@ from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
+from chalicelib.web import PublicWeb
 
 
 @functools.cache
@@ -49,13 +51,14 @@ def services() -> Services:
     vault = KmsVault(found.kms_key, found.region)
     service_user = ServiceUser(found.service_user, lambda: _password(found))
     delegations = Delegations(service_user, vault)
+    web = PublicWeb()
     return Services(
         groups=GroupTable(database, found.limits.shards),
         members=MemberTable(database),
         launch_configurations=LaunchConfigurationTable(database),
         credentials=CredentialTable(database),
         policies=PolicyTable(database),
-        webhooks=WebhookTable(database),
+        webhooks=WebhookTable(database, found.limits.shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),
@@ -63,6 +66,8 @@ def services() -> Services:
         identity=Keystone(service_user, delegations),
         clouds=OwnersClouds(service_user, delegations),
         queue=SqsQueue(found.queue_url, found.region),
+        web=web,
+        sns=SnsCertificates(web),
         limits=found.limits,
         now=lambda: datetime.now(UTC),
         new_id=new_id,

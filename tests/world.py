@@ -46,6 +46,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     memory: fakes.Memory = field(default_factory=fakes.Memory)
     queue: fakes.FakeQueue = field(default_factory=fakes.FakeQueue)
+    web: fakes.FakeWeb = field(default_factory=fakes.FakeWeb)
+    sns: fakes.FakeSns = field(default_factory=fakes.FakeSns)
     identity: FakeIdentity = field(default_factory=FakeIdentity)
     limits: Limits = LIMITS
 
@@ -59,7 +61,7 @@ class World:
             launch_configurations=fakes.FakeLaunchConfigurations(self.memory),
             credentials=fakes.FakeCredentials(self.memory),
             policies=fakes.FakePolicies(self.memory),
-            webhooks=fakes.FakeWebhooks(self.memory),
+            webhooks=fakes.FakeWebhooks(self.memory, self.limits.shards),
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),
@@ -67,6 +69,8 @@ class World:
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
             queue=self.queue,
+            web=self.web,
+            sns=self.sns,
             limits=self.limits,
             now=lambda: self.clock.now,
             new_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from chalicelib.flows import silence
 from chalicelib.ports import Services
 
 _log = logging.getLogger(__name__)
@@ -18,8 +19,12 @@ def tick(s: Services) -> None:
 
 
 def sweep(s: Services, shard: int) -> None:
-    """Ask for a round for every group of the shard that is due: unsettled, or not looked at for long."""
+    """Ask for a round for every group of the shard that is due: unsettled, or not looked at for long.
+
+    Then notice who has fallen silent.
+    """
     keys = s.groups.due(shard, s.now(), _GROUPS_MAX)
     if keys:
         s.queue.converge_soon(keys, request_id=f"req-{s.new_id()}")
         _log.info("shard %d: %d groups due", shard, len(keys))
+    silence.sweep(s, shard)

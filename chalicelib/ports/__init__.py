@@ -21,6 +21,7 @@ from chalicelib.ports.storage import (
     Usage,
     Webhooks,
 )
+from chalicelib.ports.web import SnsSignatures, Web
 
 
 class Queue(Protocol):
@@ -78,6 +79,8 @@ class Services:
     identity: Identity
     clouds: Clouds
     queue: Queue
+    web: Web
+    sns: SnsSignatures
     limits: Limits
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -8,6 +8,7 @@ from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
 from tests.fakes.services import FakeQueue, FakeVault
+from tests.fakes.web import FakeSns, FakeWeb
 
 __all__ = [
     "FakeActivities",
@@ -18,8 +19,10 @@ __all__ = [
     "FakeMembers",
     "FakePolicies",
     "FakeQueue",
+    "FakeSns",
     "FakeUsage",
     "FakeVault",
+    "FakeWeb",
     "FakeWebhooks",
     "Memory",
 ]

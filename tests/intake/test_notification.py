@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import derived_id
-from chalicelib.intake.notification import EVENT_ID_MAX_CHARACTERS, Notification, parse
+from chalicelib.core.notification import Notification
+from chalicelib.intake.notification import EVENT_ID_MAX_CHARACTERS, parse
 from tests.intake import bodies
 
 SCALE = Event()
