@@ -20,35 +20,23 @@ from chalicelib.core.errors import Forbidden, Unavailable
 
 Resolve = Callable[[str], Sequence[str]]
 Connect = Callable[[str, str, float], http.client.HTTPConnection]
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORT = 443
 _TIMEOUT_SECONDS = 5.0
 _BYTES_MAX = 64 * 1024
 _CHUNK_BYTES = 8 * 1024
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
 def is_public(text: str) -> bool:
-    """Return whether an address, and every address that is wrapped in it, is one of the public internet."""
+    """Return whether an address is one of the public internet; one that wraps another is none."""
     try:
-        address: Address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return all(
-        each.is_global and not (each.is_multicast or each.is_reserved)
-        for each in (address, *_wrapped(address))
+    wraps = isinstance(address, ipaddress.IPv6Address) and (
+        address.ipv4_mapped or address.sixtofour or address.teredo
     )
-
-
-def _wrapped(address: Address) -> list[Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to by translation."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _NAT64):
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [each for each in found if each is not None]
+    return address.is_global and not (address.is_multicast or address.is_reserved or wraps)
 
 
 def resolve(host: str) -> Sequence[str]:

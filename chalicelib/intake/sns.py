@@ -34,7 +34,7 @@ def parse(document: Mapping[str, Any], headers: Mapping[str, str]) -> SnsMessage
     certificate_url = document.get("SigningCertURL", document.get("SigningCertUrl"))
     try:
         type_ = SnsType(fields["Type"])
-        if len(fields["MessageId"]) > _ID_MAX_CHARACTERS:
+        if not fields.keys() >= set(_TEXTS) or len(fields["MessageId"]) > _ID_MAX_CHARACTERS:
             raise _broken()
         confirms = type_ is not SnsType.NOTIFICATION
         if not isinstance(certificate_url, str) or (

@@ -48,6 +48,8 @@ def test_only_what_must_be_open_is_open() -> None:
         "check_health",
         "show_openapi",
         "call_hook",
+        "put_to_hook",
+        "greet_hook",
     }
 
 
