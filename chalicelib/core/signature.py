@@ -41,6 +41,7 @@ class SignatureRule:
 
     Attributes:
         sealed_secret: what they are signed with, encrypted for the project and the webhook.
+        made_here: whether we made it; only such a one may be shown again, where the first answer was lost.
         header: which header has Grafana's signature, in lower case; Standard Webhooks has its own.
         timestamp_header: which one has the time that Grafana signed with the body; None where it signs the
             body alone, so that an old delivery cannot be told from a new one.
@@ -48,6 +49,7 @@ class SignatureRule:
 
     type: SignatureType
     sealed_secret: str
+    made_here: bool = False
     header: str = "webhook-signature"
     timestamp_header: str | None = "webhook-timestamp"
 

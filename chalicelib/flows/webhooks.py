@@ -61,7 +61,8 @@ def create(s: Services, wanted: Webhook, signing: Signing | None = None) -> Issu
     if is_new:
         return Issued(webhook, token, key)
     issued = rotate(s, webhook.project_id, webhook.id, keep_previous=timedelta(days=1))
-    return replace(issued, key=None if key is None else secret_of(s, issued.webhook))
+    rule = issued.webhook.signature
+    return replace(issued, key=secret_of(s, issued.webhook) if rule is not None and rule.made_here else None)
 
 
 def secret_of(s: Services, webhook: Webhook) -> str:
@@ -98,6 +99,7 @@ def _signed(s: Services, webhook: Webhook, signing: Signing | None) -> tuple[Web
         rule = SignatureRule(
             type=signing.type,
             sealed_secret=s.vault.seal(webhook.project_id, webhook.id, secret),
+            made_here=made is not None,
             header=signing.header,
             timestamp_header=signing.timestamp_header,
         )
@@ -157,10 +159,9 @@ def of_token(s: Services, token: str) -> Webhook:
     webhook = s.webhooks.by_token(sha256)
     if webhook is not None and webhook.token_is_live(sha256, s.now()):
         return webhook
-    unknown = NotFound("webhook.unknown", "There is no such webhook.")
     if webhook is not None:
         silence.refused(s, webhook, "autoscaling.webhook.ended")
-    raise unknown
+    raise NotFound("webhook.unknown", "There is no such webhook.")
 
 
 def fire(s: Services, webhook: Webhook, event: Event, event_id: str | None, request_id: str) -> Execution:

@@ -70,6 +70,21 @@ def test_a_secret_that_we_make_is_shown_this_once(api: Api, estate: Estate, kind
     assert again["signature"]["key"] == key, "the answer that showed it was lost"
 
 
+def test_a_given_secret_is_not_to_be_had_by_asking_again(api: Api, estate: Estate) -> None:
+    standard(api, estate, client_token="once")
+    ask = {"name": "aodh", "client_token": "once", "signature": {"type": "standard_webhooks"}}
+    with api.unchanged():
+        answer = api.post(estate.path(OF_POLICY), ask)
+    assert (answer.status, answer.code) == (409, "client_token.reused")
+    made = api.webhook(estate.policy_id, **{**ask, "client_token": "twice"})
+    api.secrets.add(made["signature"]["key"])
+    given = {"signature": {"type": "standard_webhooks", "secret": SECRET}}
+    for change in (given, {"signature": None}):
+        api.patch(f"/v1/webhooks/{made['id']}", change)
+        again = api.webhook(estate.policy_id, **{**ask, "client_token": "twice"})
+        assert (again["signature"] or {}).get("key") is None
+
+
 def test_a_caught_delivery_cannot_be_made_another_event(api: Api, estate: Estate) -> None:
     """Its headers are not signed, so none of them but the signed id names it."""
     webhook = standard(api, estate)
