@@ -22,6 +22,7 @@ from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports import Services
 from chalicelib.queue import SqsQueue
 from chalicelib.settings import Settings
+from chalicelib.sns import SnsCertificates
 from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.alarm_history import AlarmHistoryTable
 from chalicelib.tables.alarms import AlarmTable
@@ -41,6 +42,7 @@ from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
+from chalicelib.web import PublicWeb
 
 
 @functools.cache
@@ -60,6 +62,7 @@ def services() -> Services:
     members = MemberTable(database)
     service_user = ServiceUser(found.service_user, lambda: _password(found))
     delegations = Delegations(service_user, vault)
+    web = PublicWeb()
     return Services(
         groups=GroupTable(database, found.limits.shards),
         members=members,
@@ -67,10 +70,10 @@ def services() -> Services:
         credentials=CredentialTable(database),
         policies=PolicyTable(database, found.limits.shards),
         policy_states=PolicyStateTable(database),
-        webhooks=WebhookTable(database),
         alarms=AlarmTable(database, found.limits.shards),
         alarm_history=AlarmHistoryTable(database),
         schedules=ScheduleTable(database, found.limits.shards),
+        webhooks=WebhookTable(database, found.limits.shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),
         usage=UsageTable(database),
@@ -83,6 +86,8 @@ def services() -> Services:
         clouds=OwnersClouds(service_user, delegations),
         monitoring={Backend.AODH: Aodh(service_user, delegations)},
         queue=SqsQueue(found.queue_url, found.region),
+        web=web,
+        sns=SnsCertificates(web),
         limits=found.limits,
         now=lambda: datetime.now(UTC),
         new_id=new_id,

@@ -8,7 +8,7 @@ import pytest
 
 from dev.aws import LocalAws
 
-DEAR_TO_START = {"end_to_end", "deploy"}
+DEAR_TO_START = {"end_to_end", "deploy", "senders"}
 
 
 @pytest.hookimpl(tryfirst=True)

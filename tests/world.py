@@ -58,6 +58,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     memory: fakes.Memory = field(default_factory=fakes.Memory)
     queue: fakes.FakeQueue = field(default_factory=fakes.FakeQueue)
+    web: fakes.FakeWeb = field(default_factory=fakes.FakeWeb)
+    sns: fakes.FakeSns = field(default_factory=fakes.FakeSns)
     identity: FakeIdentity = field(default_factory=FakeIdentity)
     aodh: FakeMonitoring = field(default_factory=FakeMonitoring)
     limits: Limits = LIMITS
@@ -73,10 +75,10 @@ class World:
             credentials=fakes.FakeCredentials(self.memory),
             policies=fakes.FakePolicies(self.memory, self.limits.shards),
             policy_states=fakes.FakePolicyStates(self.memory),
-            webhooks=fakes.FakeWebhooks(self.memory),
             alarms=fakes.FakeAlarms(self.memory, self.limits.shards),
             alarm_history=fakes.FakeAlarmHistory(self.memory),
             schedules=fakes.FakeSchedules(self.memory, self.limits.shards),
+            webhooks=fakes.FakeWebhooks(self.memory, self.limits.shards),
             executions=fakes.FakeExecutions(self.memory),
             activities=fakes.FakeActivities(self.memory),
             usage=fakes.FakeUsage(self.memory),
@@ -89,6 +91,8 @@ class World:
             clouds=FakeClouds(self.cloud),
             monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
+            web=self.web,
+            sns=self.sns,
             limits=self.limits,
             now=lambda: self.clock.now,
             new_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}",

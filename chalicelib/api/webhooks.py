@@ -28,7 +28,7 @@ def _id(value: str) -> WebhookId:
 
 
 def _issued(call: Call, issued: flow.Issued) -> Reply:
-    document = webhook_document(issued.webhook, call.base, issued.token)
+    document = webhook_document(issued, call.base)
     return Reply(document, 201, {"Location": document.links[0].href})
 
 
@@ -44,7 +44,7 @@ def list_webhooks(call: Call, policy_id: str) -> Reply:
     paging, project_id = call.paging(), call.caller.project_id
     policy = call.services.policies.get(project_id, PolicyId(known_id(policy_id, "policy")))
     page = call.services.webhooks.page(project_id, policy.id, paging.limit, paging.marker)
-    documents = [webhook_document(webhook, call.base) for webhook in page.items]
+    documents = [webhook_document(flow.Issued(webhook, None), call.base) for webhook in page.items]
     links = page_links(call.base, f"/v1/policies/{policy.id}/webhooks", page, {"limit": paging.limit})
     return Reply(WebhookList(webhooks=documents, links=links))
 
@@ -57,20 +57,19 @@ def list_webhooks(call: Call, policy_id: str) -> Reply:
     answers={201: WebhookDocument},
 )
 def create_webhook(call: Call, policy_id: str, body: NewWebhook) -> Reply:
-    """Create a webhook; its URL is shown this once."""
+    """Create a webhook; its URL, and the key to sign with if we made it, are shown this once."""
     project_id = call.caller.project_id
     policy = call.services.policies.get(project_id, PolicyId(known_id(policy_id, "policy")))
     id_ = call.new_id(f"policies/{policy.id}/webhooks", body.client_token)
-    return _issued(
-        call, flow.create(call.services, body.to_webhook(policy, id_, call.now, fingerprint(body)))
-    )
+    wanted = body.to_webhook(policy, id_, call.now, fingerprint(body.without_secret()))
+    return _issued(call, flow.create(call.services, wanted, body.signing()))
 
 
 @operation(blueprint, "GET", "/v1/webhooks/{webhook_id}", answers={200: WebhookDocument})
 def show_webhook(call: Call, webhook_id: str) -> Reply:
     """Show a webhook, without its URL."""
     webhook = call.services.webhooks.get(call.caller.project_id, _id(webhook_id))
-    return Reply(webhook_document(webhook, call.base))
+    return Reply(webhook_document(flow.Issued(webhook, None), call.base))
 
 
 @operation(
@@ -81,14 +80,15 @@ def show_webhook(call: Call, webhook_id: str) -> Reply:
     answers={200: WebhookDocument},
 )
 def change_webhook(call: Call, webhook_id: str, body: WebhookPatch) -> Reply:
-    """Change a webhook's name, end or direction; its URL stays as it is."""
-    webhook = flow.change(
+    """Change a webhook: its name, its end, who may call it and how; its URL stays as it is."""
+    issued = flow.change(
         call.services,
         call.caller.project_id,
         _id(webhook_id),
         lambda webhook: body.applied_to(webhook, call.now),
+        body.signing(),
     )
-    return Reply(webhook_document(webhook, call.base))
+    return Reply(webhook_document(issued, call.base))
 
 
 @operation(

@@ -23,6 +23,8 @@ class ActivityKind(StrEnum):
     MEMBER_REMOVED = "member_removed"
     MEMBER_GONE = "member_gone"
     STRAY_REMOVED = "stray_removed"
+    SOURCE_SILENT = "source_silent"
+    SOURCE_HEARD = "source_heard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

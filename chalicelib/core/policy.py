@@ -9,6 +9,8 @@ from enum import StrEnum
 from chalicelib.core.capacity import Adjustment, Direction
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
+from chalicelib.core.signature import SignatureRule
+from chalicelib.core.source import Source
 from chalicelib.core.steps import StepScaling
 from chalicelib.core.tracking import TargetTracking
 
@@ -75,6 +77,9 @@ class Webhook:
     Attributes:
         tokens: newest first, at most two: the one in use and, for a while after a rotation, the one before.
         expires_at: when the webhook as a whole ends; None is never.
+        signature: how its deliveries are signed; None where the URL is all that is asked for.
+        sns_topic_arn: the one topic of Amazon SNS that may call it, and then nobody else may.
+        source: what is known of who calls it; None where nobody is expected to.
     """
 
     project_id: ProjectId
@@ -87,6 +92,9 @@ class Webhook:
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    signature: SignatureRule | None = None
+    sns_topic_arn: str | None = None
+    source: Source | None = None
     generation: int = 1
     fingerprint: str | None = None
 

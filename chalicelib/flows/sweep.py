@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from chalicelib.flows import silence
 from chalicelib.flows.firing import fire_due
 from chalicelib.ports import Services
 
@@ -20,7 +21,7 @@ def tick(s: Services) -> None:
 
 
 def sweep(s: Services, shard: int) -> None:
-    """Ask for a round for every group of the shard that is due, and fire the shard's due schedules.
+    """Ask for a round for every group of the shard that is due; fire due schedules; notice who fell silent.
 
     A group is due while it is unsettled, and when it was not looked at for long.
     """
@@ -29,3 +30,4 @@ def sweep(s: Services, shard: int) -> None:
         s.queue.converge_soon(keys, request_id=f"req-{s.new_id()}")
         _log.info("shard %d: %d groups due", shard, len(keys))
     fire_due(s, shard)
+    silence.sweep(s, shard)

@@ -1,8 +1,9 @@
-"""Aodh's alarm notification: seven keys, of which ``current`` decides.
+"""Aodh's alarm notification, and Ceilometer's before it: ``current`` decides.
 
-Aodh sends no id of the delivery in the body; each delivery has a fresh ``x-openstack-request-id``, so that
-header names the event. With ``repeat_actions`` every evaluation is thus an event of its own, as it should
-be: the alarm lasts.
+Aodh sends seven keys. Ceilometer, from which it came, sent four, then ``reason_data`` (2014), ``severity``
+(2015) and ``alarm_name``; so only the first four are asked for. Neither sends an id of the delivery in the
+body; each delivery of Aodh has a fresh ``x-openstack-request-id``, so that header names the event. With
+``repeat_actions`` every evaluation is thus an event of its own, as it should be: the alarm lasts.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core.decision import Event
+from chalicelib.core.notification import Notification
 
-_KEYS = {"alarm_name", "alarm_id", "severity", "previous", "current", "reason", "reason_data"}
+_KEYS = {"alarm_id", "previous", "current", "reason"}
 _STATES = ("ok", "alarm", "insufficient data")
 
 
-def parse(document: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[Event, str | None] | None:
-    """Return the event and its id, or None when the document is something else."""
+def parse(document: Mapping[str, Any], headers: Mapping[str, str]) -> Notification | None:
+    """Return what it says, or None when the document is something else."""
     current = document.get("current")
     if not document.keys() >= _KEYS or current not in _STATES:
         return None
-    return Event(firing=current == "alarm", said=current), headers.get("x-openstack-request-id")
+    return Notification(
+        event=Event(firing=current == "alarm", said=current), event_id=headers.get("x-openstack-request-id")
+    )

@@ -7,48 +7,74 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from chalicelib.core.decision import Event
 from chalicelib.core.errors import Invalid
-from chalicelib.intake import aodh, plain
+from chalicelib.core.notification import Notification
+from chalicelib.core.sns import SnsMessage
+from chalicelib.intake import (
+    alertmanager,
+    aodh,
+    cloudevents,
+    cloudwatch,
+    grafana,
+    plain,
+    sns,
+    standard_webhooks,
+)
 
 EVENT_ID_MAX_CHARACTERS = 255
 
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """An event, and the sender's own id of it, where it has one."""
-
-    event: Event
-    event_id: str | None
-
-
-_FORMATS: tuple[Callable[[Mapping[str, Any], Mapping[str, str]], tuple[Event, str | None] | None], ...] = (
+_FORMATS: tuple[Callable[[Mapping[str, Any], Mapping[str, str]], Notification | None], ...] = (
     plain.parse,
     aodh.parse,
+    alertmanager.parse,
+    grafana.parse,
+    cloudwatch.parse,
 )
+
+
+def read(body: bytes, headers: Mapping[str, str]) -> Notification | SnsMessage:
+    """Return what a delivery says, or the message of SNS that it is: that one is still to be verified.
+
+    Raises:
+        Invalid: as ``parse``; or it is SNS's and broken.
+    """
+    return sns.parse(_document(body), headers) or parse(body, headers)
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Notification:
     """Return what the body says.
 
     Args:
-        headers: looked up in lower case; ``idempotency-key`` names the event whatever the format.
+        headers: looked up in lower case; ``idempotency-key``, or else ``webhook-id``, names the event
+            whatever the format.
 
     Raises:
         Invalid: it is no JSON object, or of a format that is not known.
     """
     document = _document(body)
-    for read in _FORMATS:
-        found = read(document, headers)
-        if found is not None:
-            event, event_id = found
-            return Notification(event, name_of_event(headers, event_id))
+    envelope = cloudevents.opened(document, headers)
+    if envelope is not None:
+        said = replace(_understood(envelope.data, {}), event_id=envelope.event_id)
+    else:
+        inner = standard_webhooks.opened(document)
+        said = _understood(document if inner is None else inner, headers)
+    return replace(said, event_id=name_of_event(headers, said.event_id))
+
+
+def _understood(data: Any, headers: Mapping[str, str]) -> Notification:
+    document = _document(data) if isinstance(data, bytes) else data
+    if isinstance(document, dict):
+        for read_format in _FORMATS:
+            found = read_format(document, headers)
+            if found is not None:
+                return found
     raise Invalid(
         "hook.body",
-        "The body is of no format that is known here: send none at all, or Aodh's notification.",
+        "The body is of no format that is known here: send none at all, or the notification of Aodh, "
+        "Alertmanager, Grafana or CloudWatch, alone or in a CloudEvent.",
     )
 
 
@@ -65,14 +91,14 @@ def _document(body: bytes) -> Mapping[str, Any]:
 
 
 def name_of_event(headers: Mapping[str, str], event_id: str | None) -> str | None:
-    """Return what names the event: ``idempotency-key`` or else ``event_id``, the sender's own.
+    """Return what names the event: ``idempotency-key``, ``webhook-id``, or else the sender's own.
 
     An empty name is none: else all events of a sender that leaves it empty would be one.
 
     Raises:
         Invalid: it is too long; or it holds half a surrogate pair, which JSON can write and UTF-8 cannot.
     """
-    name = headers.get("idempotency-key") or event_id
+    name = headers.get("idempotency-key") or headers.get("webhook-id") or event_id
     if not name:
         return None
     if len(name) > EVENT_ID_MAX_CHARACTERS:

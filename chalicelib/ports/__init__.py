@@ -27,6 +27,7 @@ from chalicelib.ports.storage import (
     Usage,
     Webhooks,
 )
+from chalicelib.ports.web import SnsSignatures, Web
 
 
 class Queue(Protocol):
@@ -106,6 +107,8 @@ class Services:
     clouds: Clouds
     monitoring: Mapping[Backend, Monitoring]
     queue: Queue
+    web: Web
+    sns: SnsSignatures
     limits: Limits
     now: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -30,6 +30,7 @@ from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.member import Member
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.quota import Quota
+from chalicelib.core.source import Source
 
 T = TypeVar("T")
 
@@ -291,7 +292,20 @@ class Webhooks(Protocol):
         """
 
     def change(self, was: Webhook, new: Webhook) -> Webhook:
-        """Write ``new`` in place of ``was``, tokens and index alike; return it, or raise Stale."""
+        """Write ``new`` in place of ``was``, tokens and index alike; return it, or raise Stale.
+
+        What is known of its source is written only where ``new`` says otherwise than ``was``.
+        """
+
+    def note(self, was: Webhook, source: Source, activity: Activity | None) -> bool:
+        """Write what is known of the source, and the activity with it; the generation stays.
+
+        Returns:
+            False when something else was noted since ``was`` was read, or it is gone: nothing is written.
+        """
+
+    def overdue(self, shard: int, now: datetime, limit: int) -> Sequence[Webhook]:
+        """Return up to ``limit`` webhooks of the shard whose call is overdue, the longest overdue first."""
 
     def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:
         """Delete the webhook and its tokens and take it out of the count; Stale if it changed meanwhile."""

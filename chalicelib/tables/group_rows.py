@@ -16,7 +16,7 @@ from pynamodb.indexes import KeysOnlyProjection
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
-from chalicelib.core.ids import GroupId
+from chalicelib.core.ids import GroupId, WebhookId
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
 from chalicelib.tables.table import Table
@@ -66,9 +66,9 @@ _WANTED = {field.name for field in fields(Group)} - {"project_id", "id", "create
 """What an owner's change may write; what was observed belongs to the lease."""
 
 
-def shard_of(group_id: GroupId, shards: int) -> int:
-    """Return the shard of the due-time index that holds the group, the same one in every process."""
-    return zlib.crc32(group_id.encode()) % shards
+def shard_of(id_: GroupId | WebhookId, shards: int) -> int:
+    """Return the shard of an index that holds this id, the same one in every process."""
+    return zlib.crc32(id_.encode()) % shards
 
 
 def rewrite(transaction: Transaction, table: Table[GroupRow, Group], was: Group, new: Group) -> Group:

@@ -6,16 +6,26 @@ of its webhook, whose own list of tokens decides whether it is live; the row onl
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
 
 from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import KeysOnlyProjection
 
+from chalicelib.core.activity import Activity
+from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.ids import PolicyId, ProjectId, WebhookId
 from chalicelib.core.policy import DirectionLimit, Policy, TokenHash, Webhook
 from chalicelib.core.quota import Quota
+from chalicelib.core.signature import SignatureRule
+from chalicelib.core.source import Source
 from chalicelib.ports.storage import Page
-from chalicelib.tables.calls import Transaction, perform
+from chalicelib.tables.activities import activity_row
+from chalicelib.tables.calls import Refused, Transaction, perform
 from chalicelib.tables.database import Database
+from chalicelib.tables.group_rows import shard_of
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute, joined
 from chalicelib.tables.table import Table, create, taken
@@ -27,12 +37,18 @@ class _ByPolicy(RowIndex):
     id = UnicodeAttribute(range_key=True)
 
 
+class _Overdue(RowIndex, projection=KeysOnlyProjection()):
+    overdue_shard = NumberAttribute(hash_key=True)
+    overdue_at = UTCDateTimeAttribute(range_key=True)
+
+
 class WebhookRow(Row):
-    """One webhook."""
+    """One webhook; only those that are expected to be called, and are not known as silent, get overdue."""
 
     table = "webhooks"
 
     by_policy = _ByPolicy()
+    overdue = _Overdue()
 
     project_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
@@ -45,8 +61,21 @@ class WebhookRow(Row):
     expires_at = UTCDateTimeAttribute(null=True)
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
+    signature = DocumentAttribute(SignatureRule, null=True)
+    sns_topic_arn = UnicodeAttribute(null=True)
+    source = DocumentAttribute(Source, null=True)
     generation = NumberAttribute()
     fingerprint = UnicodeAttribute(null=True)
+
+    overdue_shard = NumberAttribute(null=True)
+    overdue_at = UTCDateTimeAttribute(null=True)
+
+
+_KEY = {"project_id", "id"}
+_WANTED = {field.name for field in fields(Webhook)} - _KEY - {"source"}
+"""What an owner's change writes; what is known of the source is noted by others meanwhile."""
+
+_OF_SOURCE = {"source", "overdue_shard", "overdue_at"}
 
 
 class TokenRow(Row):
@@ -61,10 +90,15 @@ class TokenRow(Row):
 
 
 class WebhookTable:
-    """Webhooks and their tokens in DynamoDB."""
+    """Webhooks and their tokens in DynamoDB.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        shards: how many parts the index of the overdue has.
+    """
+
+    def __init__(self, database: Database, shards: int = 8) -> None:
         self._database = database
+        self._shards = shards
         self._table = Table(database, WebhookRow, Webhook, "webhook")
         self._policies = Table(database, PolicyRow, Policy, "policy")
         self._tokens = database.bind(TokenRow)
@@ -107,12 +141,39 @@ class WebhookTable:
     def change(self, was: Webhook, new: Webhook) -> Webhook:
         """Write ``new`` in place of ``was``, tokens and index alike; return it, or raise Stale."""
         written = replace(new, generation=was.generation + 1)
+        row, names = self._row(written), _WANTED
+        unchanged: Condition = WebhookRow.generation == was.generation
+        if new.source != was.source:
+            names, unchanged = names | _OF_SOURCE, unchanged & _source_is(was.source)
         transaction = Transaction(self._database)
-        unchanged = WebhookRow.generation == was.generation
-        transaction.put(self._row(written), unchanged, self._table.stale(was.id))
+        transaction.update(row, row.setting(sorted(names)), unchanged, self._table.stale(was.id))
         self._index(transaction, was, written)
         transaction.commit()
         return written
+
+    def note(self, was: Webhook, source: Source, activity: Activity | None) -> bool:
+        """Write what is known of the source, and the activity with it; False when others were first."""
+        row = self._row(replace(was, source=source))
+        actions, unchanged = row.setting(sorted(_OF_SOURCE)), _source_is(was.source)
+        try:
+            if activity is None:
+                perform(lambda: row.update(actions, unchanged))
+            else:
+                transaction = Transaction(self._database)
+                transaction.update(row, actions, unchanged, self._table.stale(was.id))
+                transaction.put(activity_row(self._database, activity))
+                transaction.commit()
+        except (Refused, Stale, NotFound):
+            return False
+        return True
+
+    def overdue(self, shard: int, now: datetime, limit: int) -> Sequence[Webhook]:
+        """Return up to ``limit`` webhooks of the shard whose call is overdue, the longest overdue first."""
+        query = self._table.rows.query
+        late = WebhookRow.overdue_at <= now
+        rows = perform(lambda: list(query(shard, late, index_name="overdue", limit=limit)))
+        found = (self._table.find(row.project_id, row.id) for row in rows)
+        return [webhook for webhook in found if webhook is not None]
 
     def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:
         """Delete the webhook and its tokens and take it out of the count."""
@@ -147,4 +208,15 @@ class WebhookTable:
         )
 
     def _row(self, webhook: Webhook) -> WebhookRow:
-        return self._table.rows.of(webhook, policy_key=joined(webhook.project_id, webhook.policy_id))
+        source = webhook.source
+        return self._table.rows.of(
+            webhook,
+            policy_key=joined(webhook.project_id, webhook.policy_id),
+            overdue_shard=None if source is None else shard_of(webhook.id, self._shards),
+            overdue_at=None if source is None else source.overdue_at,
+        )
+
+
+def _source_is(source: Source | None) -> Condition:
+    """Return the condition that nothing else was noted of a source."""
+    return WebhookRow.source.does_not_exist() if source is None else WebhookRow.source == source

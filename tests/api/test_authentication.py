@@ -50,6 +50,8 @@ def test_only_what_must_be_open_is_open() -> None:
         "show_openapi",
         "call_hook",
         *(format_.name for format_ in FORMATS),
+        "put_to_hook",
+        "greet_hook",
     }
 
 

@@ -618,7 +618,7 @@ def test_a_stale_etag_changes_nothing(api: Api, estate: Estate, operation: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/groups", "/v1/groups/{group_id}", "/v1/hooks/{token}", "/", "/v1/limits"]
+    "path", ["/v1/groups", "/v1/groups/{group_id}", "/v1/webhooks/{webhook_id}", "/", "/v1/limits"]
 )
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "PROPFIND"])
 def test_a_method_that_is_not_there_is_405(api: Api, estate: Estate, method: str, path: str) -> None:

@@ -181,7 +181,7 @@ def is_bad(case: schemathesis.Case[Any]) -> bool:
     described = document["paths"][case.path][case.method.lower()]
     if case.body is NOT_SET and not described.get("requestBody", {}).get("required"):
         bad.discard(ParameterLocation.BODY)  # it may be left out
-    if described["operationId"] == "call_hook":
+    if described["operationId"] in ("call_hook", "put_to_hook", "notify_policy"):
         bad.discard(ParameterLocation.HEADER)  # a hook looks at what a body is, not at what it is called
     return bool(bad)
 

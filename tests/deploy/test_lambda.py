@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,32 @@ def test_the_tick_asks_for_a_sweep_of_every_shard(stage: Stage) -> None:
     assert sorted(each["shard"] for each in sent) == list(range(8))
     for message in sent:
         stage.work(json.dumps(message))
+
+
+def test_a_silent_source_is_noticed_by_the_sweep_and_heard_again_by_the_api(
+    stage: Stage, cloud: SimCloud
+) -> None:
+    api = stage.api()
+    group = _create_group(api, cloud, once="silence")
+    wanted = {"name": "out", "group_id": group["id"], "type": "change_in_capacity", "adjustment": 0}
+    policy = api.post("/v1/policies", wanted)
+    webhook = api.post(f"/v1/policies/{policy['id']}/webhooks", {"name": "a", "expected_every": 60})
+    stage.let_pass_since_heard(webhook["project_id"], webhook["id"], seconds=3600)
+    for shard in range(8):
+        stage.work(json.dumps({"kind": "sweep", "shard": shard}))
+    assert api.get(f"/v1/webhooks/{webhook['id']}")["source"]["state"] == "source_silent"
+    api.call("POST", "/" + str(webhook["url"]).partition("/api/")[2])
+    assert api.get(f"/v1/webhooks/{webhook['id']}")["source"]["state"] == "ok"
+    told = api.get(f"/v1/activities?group_id={group['id']}")["activities"]
+    assert [each["kind"] for each in told if "source" in each["kind"]] == ["source_heard", "source_silent"]
+    path = f"/v1/groups/{group['id']}"
+    message = _message_for(stage, group["id"])
+    api.delete(path)
+    _work_until_gone(stage, api, path, message)
+    stage.messages()
+    for noun in ("credentials", "launch-configurations"):
+        for each in api.get(f"/v1/{noun}")[noun.replace("-", "_")]:
+            api.delete(f"/v1/{noun}/{each['id']}")
 
 
 def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
@@ -101,12 +128,12 @@ def test_the_handlers_are_those_of_the_front_door(stage: Stage, logical: str) ->
     assert stage.described(logical).handler.startswith("app.")
 
 
-def _create_group(api: Gateway, cloud: SimCloud) -> Any:
+def _create_group(api: Gateway, cloud: SimCloud, once: str = "once") -> Any:
     """Create a group with all that it needs, each asked for twice as after a lost answer."""
     assert api.get("/healthcheck")["status"] == "ok"
     credential = api.post("/v1/credentials", _application_credential(cloud))
     server = {"image": simulated.IMAGE, "flavor": simulated.FLAVOR}
-    wanted = {"name": "web", "server": server, "client_token": "once"}
+    wanted = {"name": "web", "server": server, "client_token": once}
     configuration = api.post("/v1/launch-configurations", wanted)
     assert api.post("/v1/launch-configurations", wanted) == configuration
     for noun, made in (("credentials", credential), ("launch-configurations", configuration)):
@@ -119,7 +146,7 @@ def _create_group(api: Gateway, cloud: SimCloud) -> Any:
         "max_size": 4,
         "desired_capacity": 2,
         "cooldown": 0,
-        "client_token": "once",
+        "client_token": once,
     }
     made = api.post("/v1/groups", group)
     assert api.post("/v1/groups", group)["id"] == made["id"]
@@ -133,7 +160,8 @@ def _create_group(api: Gateway, cloud: SimCloud) -> Any:
 def _application_credential(cloud: SimCloud) -> dict[str, Any]:
     url = f"{cloud.auth_url}/users/{stable_id('user', 'demo')}/application_credentials"
     token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
-    answer = requests.post(url, json={"application_credential": {"name": "t"}}, headers=token, timeout=10)
+    name = str(uuid.uuid4())
+    answer = requests.post(url, json={"application_credential": {"name": name}}, headers=token, timeout=10)
     made = answer.json()["application_credential"]
     return {
         "name": "handed over",

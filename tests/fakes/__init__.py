@@ -12,6 +12,7 @@ from tests.fakes.policy_states import FakePolicyStates
 from tests.fakes.samples import FakeFolds, FakeIntakes, FakeMeters
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.services import FakeQueue, FakeVault
+from tests.fakes.web import FakeSns, FakeWeb
 
 __all__ = [
     "FakeActivities",
@@ -29,8 +30,10 @@ __all__ = [
     "FakePolicyStates",
     "FakeQueue",
     "FakeSchedules",
+    "FakeSns",
     "FakeUsage",
     "FakeVault",
+    "FakeWeb",
     "FakeWebhooks",
     "Memory",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from chalicelib.core.activity import Activity
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Invalid, Stale
 from chalicelib.core.ids import (
@@ -19,8 +21,9 @@ from chalicelib.core.ids import (
 from chalicelib.core.launch import LaunchConfiguration
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.quota import Quota
+from chalicelib.core.source import Source
 from chalicelib.ports.storage import Page
-from tests.fakes.memory import Memory, create_in, get_from, owned, page_of
+from tests.fakes.memory import Memory, create_in, get_from, owned, page_of, remember
 from tests.fakes.port import Port, atomic
 
 
@@ -151,6 +154,10 @@ class FakePolicies(Port):
 
 
 class FakeWebhooks(Port):
+    def __init__(self, memory: Memory, shards: int = 8) -> None:
+        super().__init__(memory)
+        self._shards = shards
+
     @atomic
     def get(self, project_id: ProjectId, webhook_id: WebhookId) -> Webhook:
         return get_from(self._memory.webhooks, project_id, webhook_id, "webhook")
@@ -177,11 +184,36 @@ class FakeWebhooks(Port):
 
     @atomic
     def change(self, was: Webhook, new: Webhook) -> Webhook:
-        if self.get(was.project_id, was.id).generation != was.generation:
+        stored = self.get(was.project_id, was.id)
+        anew = new.source != was.source
+        if stored.generation != was.generation or (anew and stored.source != was.source):
             raise Stale("webhook.stale", "The webhook was changed meanwhile; read it again.")
         written = replace(new, generation=was.generation + 1)
-        self._memory.webhooks[was.project_id, was.id] = written
+        kept = written if anew else replace(written, source=stored.source)
+        self._memory.webhooks[was.project_id, was.id] = kept
         return written
+
+    @atomic
+    def note(self, was: Webhook, source: Source, activity: Activity | None) -> bool:
+        stored = self._memory.webhooks.get((was.project_id, was.id))
+        if stored is None or stored.source != was.source:
+            return False
+        self._memory.webhooks[was.project_id, was.id] = replace(stored, source=source)
+        if activity is not None:
+            remember(self._memory, activity)
+        return True
+
+    @atomic
+    def overdue(self, shard: int, now: datetime, limit: int) -> Sequence[Webhook]:
+        late = sorted(
+            (webhook.source.overdue_at, webhook.project_id, webhook.id)
+            for webhook in self._memory.webhooks.values()
+            if webhook.source is not None
+            and webhook.source.overdue_at is not None
+            and webhook.source.overdue_at <= now
+            and zlib.crc32(webhook.id.encode()) % self._shards == shard
+        )
+        return [self._memory.webhooks[project, id_] for _, project, id_ in late[:limit]]
 
     @atomic
     def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:

@@ -75,6 +75,7 @@ COMPOSITE: dict[str, Any] = {
         "causative_rules": {"rule1": {"type": "gnocchi_resources_threshold", "metric": "cpu_util"}},
     },
 }
+CEILOMETER: dict[str, Any] = {key: ALARM[key] for key in ("alarm_id", "previous", "current", "reason")}
 EVENT: dict[str, Any] = {
     **ALARM,
     "reason": "Event <id=e-1,event_type=compute.instance.update> hits the query <query=[]>.",
@@ -90,3 +91,119 @@ EVENT: dict[str, Any] = {
         },
     },
 }
+
+
+def alert(status: str = "firing", fingerprint: str = "37b7c3d0e5a1f2c4", **labels: str) -> dict[str, Any]:
+    """Return one alert as Alertmanager 0.25 was seen to send it."""
+    return {
+        "status": status,
+        "labels": {"alertname": "HighCPU", "group": "web", **labels},
+        "annotations": {"summary": "CPU is high"},
+        "startsAt": "2026-11-22T10:00:00.000Z",
+        "endsAt": "0001-01-01T00:00:00Z" if status == "firing" else "2026-11-22T10:05:00.000Z",
+        "generatorURL": "http://prometheus.example:9090/graph?g0.expr=cpu",
+        "fingerprint": fingerprint,
+    }
+
+
+def alertmanager(*alerts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a delivery of Alertmanager, version 4."""
+    found = list(alerts or [alert()])
+    return {
+        "receiver": "thermostat",
+        "status": "firing" if any(each["status"] == "firing" for each in found) else "resolved",
+        "alerts": found,
+        "groupLabels": {"alertname": "HighCPU"},
+        "commonLabels": {"alertname": "HighCPU", "group": "web"},
+        "commonAnnotations": {"summary": "CPU is high"},
+        "externalURL": "http://alertmanager.example:9093",
+        "version": "4",
+        "groupKey": '{}:{alertname="HighCPU"}',
+        "truncatedAlerts": 0,
+        **changes,
+    }
+
+
+def grafana(*alerts: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a delivery of Grafana's unified alerting, by its documentation."""
+    found = [
+        {**each, "values": {"B": 95.0, "C": 1}, "valueString": "[ var='B' value=95 ]", "orgId": 1}
+        for each in alerts or [alert()]
+    ]
+    beside = {"version": "1", "orgId": 1, "title": "[FIRING:1] HighCPU", "message": "**Firing**"}
+    state = "alerting" if any(each["status"] == "firing" for each in found) else "ok"
+    return {**alertmanager(*found), **beside, "state": state, **changes}
+
+
+GRAFANA_LEGACY: dict[str, Any] = {
+    "dashboardId": 1,
+    "evalMatches": [{"value": 95, "metric": "cpu", "tags": {}}],
+    "message": "CPU is high",
+    "orgId": 1,
+    "panelId": 2,
+    "ruleId": 3,
+    "ruleName": "HighCPU",
+    "ruleUrl": "http://grafana.example/d/1",
+    "state": "alerting",
+    "tags": {},
+    "title": "[Alerting] HighCPU",
+}
+
+
+def cloudwatch(state: str = "ALARM", reason: str | None = None, **trigger: Any) -> dict[str, Any]:
+    """Return CloudWatch's notification of a metric alarm, by its documentation."""
+    said = "95.5 (22/11/26 10:02:00), 82.0 (22/11/26 10:01:00)"
+    return {
+        "AlarmName": "cpu-high",
+        "AlarmDescription": None,
+        "AWSAccountId": "123456789012",
+        "AlarmConfigurationUpdatedTimestamp": "2026-11-20T10:00:00.000+0000",
+        "NewStateValue": state,
+        "NewStateReason": reason
+        or f"Threshold Crossed: 2 out of the last 2 datapoints [{said}] were greater than the threshold "
+        "(80.0) (minimum 2 datapoints for OK -> ALARM transition).",
+        "StateChangeTime": "2026-11-22T10:03:10.123+0000",
+        "Region": "EU (Frankfurt)",
+        "AlarmArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:cpu-high",
+        "OldStateValue": "OK",
+        "Trigger": {
+            "MetricName": "CPUUtilization",
+            "Namespace": "AWS/EC2",
+            "StatisticType": "Statistic",
+            "Statistic": "AVERAGE",
+            "Dimensions": [{"name": "AutoScalingGroupName", "value": "web"}],
+            "Period": 60,
+            "EvaluationPeriods": 2,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 80.0,
+            "TreatMissingData": "missing",
+            **trigger,
+        },
+    }
+
+
+CLOUDWATCH_COMPOSITE: dict[str, Any] = {
+    "AlarmName": "both",
+    "AlarmRule": "ALARM(a) AND ALARM(b)",
+    "NewStateValue": "ALARM",
+    "NewStateReason": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a transitioned to ALARM at Sunday "
+    "22 November, 2026 10:03:10 UTC",
+    "StateChangeTime": "2026-11-22T10:03:10.123+0000",
+    "AlarmArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:both",
+    "OldStateValue": "OK",
+    "TriggeringChildren": [],
+}
+
+
+def cloudevent(data: Any, **changes: Any) -> dict[str, Any]:
+    """Return a structured CloudEvent."""
+    return {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/monitoring",
+        "type": "com.example.alarm",
+        "time": "2026-11-22T10:00:00Z",
+        "datacontenttype": "application/json",
+        "data": data,
+        **changes,
+    }

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import derived_id
-from chalicelib.intake.notification import EVENT_ID_MAX_CHARACTERS, Notification, parse
+from chalicelib.core.notification import Notification
+from chalicelib.intake.notification import EVENT_ID_MAX_CHARACTERS, parse
 from tests.intake import bodies
 
 SCALE = Event()
@@ -37,6 +38,7 @@ def encoded(document: Any) -> bytes:
         (encoded(bodies.COMPOSITE), ALARM),
         (encoded(bodies.EVENT), ALARM),
         (encoded({**bodies.ALARM, "a key of a later release": 1}), ALARM),
+        (encoded(bodies.CEILOMETER), ALARM),
         (encoded(bodies.OK), Event(firing=False, said="ok")),
         (encoded(bodies.FIRST_OK), Event(firing=False, said="ok")),
         (encoded(bodies.REMAINING_OK), Event(firing=False, said="ok")),
@@ -65,8 +67,8 @@ def test_what_is_understood(body: bytes, event: Event) -> None:
         encoded({"event_id": ["e-1"]}),
         encoded({"event_id": "e-1", "state": "resolved"}),
         encoded({"status": "resolved", "alerts": []}),  # Alertmanager's
-        encoded({"Type": "Notification", "Message": "{}"}),  # SNS's
-        *(encoded({k: v for k, v in bodies.ALARM.items() if k != key}) for key in bodies.ALARM),
+        encoded({"Type": "Notification", "Message": "{}"}),  # SNS's, opened by nobody
+        *(encoded({k: v for k, v in bodies.ALARM.items() if k != key}) for key in bodies.CEILOMETER),
         *(encoded({**bodies.ALARM, "current": state}) for state in STATES_OF_NOBODY),
     ],
     ids=lambda body: repr(body[:40]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -10,7 +11,9 @@ import pytest
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, Stale
 from chalicelib.core.ids import WebhookId
 from chalicelib.core.policy import DirectionLimit, TokenHash, Webhook
-from tests.core.factories import LONG_AGO, NOW, a_webhook
+from chalicelib.core.signature import SignatureRule, SignatureType
+from chalicelib.core.source import Refusal, Source
+from tests.core.factories import LONG_AGO, NOW, a_webhook, seconds
 from tests.tables.storage import QUOTA, Storage
 
 
@@ -122,3 +125,86 @@ def test_pages_are_of_one_policy(storage: Storage) -> None:
     second = storage.webhooks.page(storage.project, webhook.policy_id, 1, first.marker)
     assert [each.id for each in (*first.items, *second.items)] == ["a", "b"]
     assert second.marker is None
+
+
+A_SOURCE = Source(expected_every_seconds=60, watched_since=NOW)
+RULE = SignatureRule(type=SignatureType.GRAFANA, sealed_secret="sealed", header="x-s", timestamp_header=None)
+
+
+def overdue(storage: Storage, at: datetime, shards: int = 1) -> list[str]:
+    """Return the ids of this project's webhooks whose call is overdue."""
+    found = [each for shard in range(shards) for each in storage.webhooks.overdue(shard, at, 1000)]
+    return [each.id for each in found if each.project_id == storage.project]
+
+
+def test_what_is_asked_of_senders_comes_back(storage: Storage) -> None:
+    known = A_SOURCE.heard(NOW).refused(Refusal(code="autoscaling.hook.body", at=NOW)).silenced()
+    webhook = a_stored_webhook(storage, signature=RULE, sns_topic_arn="arn:aws:sns:a", source=known)
+    assert storage.webhooks.get(storage.project, webhook.id) == webhook
+    new = storage.webhooks.change(webhook, replace(webhook, signature=None, sns_topic_arn=None, source=None))
+    assert storage.webhooks.get(storage.project, webhook.id) == new
+    assert (new.signature, new.sns_topic_arn, new.source) == (None, None, None)
+
+
+def test_a_note_is_written_on_what_was_read_only(storage: Storage) -> None:
+    webhook = a_stored_webhook(storage, source=A_SOURCE)
+    heard = A_SOURCE.heard(NOW)
+    line = storage.an_activity()
+    assert storage.webhooks.note(webhook, heard, line)
+    stored = storage.webhooks.get(storage.project, webhook.id)
+    assert stored == replace(webhook, source=heard)
+    late = storage.an_activity()
+    for activity in (late, None):
+        assert not storage.webhooks.note(webhook, A_SOURCE.silenced(), activity)
+    told = storage.activities.of_group(storage.project, line.group_id, 10, None).items
+    assert (line in told, late in told) == (True, False)
+    assert storage.webhooks.note(stored, heard.silenced(), None)
+
+
+def test_a_webhook_that_is_gone_is_not_noted(storage: Storage) -> None:
+    webhook = a_stored_webhook(storage, source=A_SOURCE)
+    storage.webhooks.delete(storage.project, webhook.id)
+    for activity in (storage.an_activity(), None):
+        assert not storage.webhooks.note(webhook, A_SOURCE.heard(NOW), activity)
+    with pytest.raises(NotFound):
+        storage.webhooks.get(storage.project, webhook.id)
+
+
+def test_a_change_and_a_note_do_not_undo_each_other(storage: Storage) -> None:
+    was = a_stored_webhook(storage, source=A_SOURCE)
+    heard = A_SOURCE.heard(NOW)
+    assert storage.webhooks.note(was, heard, None)
+    changed = storage.webhooks.change(was, replace(was, name="new"))
+    stored = storage.webhooks.get(storage.project, was.id)
+    assert (stored.name, stored.source) == ("new", heard)
+    with pytest.raises(Stale):
+        storage.webhooks.change(changed, replace(changed, source=A_SOURCE.expected(90, NOW)))
+    assert storage.webhooks.note(stored, heard.silenced(), None)
+
+
+def test_overdue_are_those_whose_silence_is_certain_and_not_noted(empty_storage: Storage) -> None:
+    storage = empty_storage
+    webhook = a_stored_webhook(storage, source=A_SOURCE)
+    a_stored_webhook(storage, id=WebhookId("unwatched"))
+    certain = NOW + seconds(90)
+    assert overdue(storage, certain - seconds(1)) == []
+    assert overdue(storage, certain) == [webhook.id]
+    assert storage.webhooks.note(webhook, A_SOURCE.heard(NOW + seconds(60)), None)
+    assert overdue(storage, certain) == []
+    heard = storage.webhooks.get(storage.project, webhook.id)
+    assert heard.source is not None
+    assert storage.webhooks.note(heard, heard.source.silenced(), None)
+    assert overdue(storage, certain + seconds(10_000)) == []
+    silent = storage.webhooks.get(storage.project, webhook.id)
+    anew = storage.webhooks.change(silent, replace(silent, source=A_SOURCE.expected(120, certain)))
+    assert overdue(storage, certain + seconds(150)) == [webhook.id]
+    storage.webhooks.change(anew, replace(anew, source=None))
+    assert overdue(storage, certain + seconds(10_000)) == []
+
+
+def test_the_longest_overdue_come_first(empty_storage: Storage) -> None:
+    for name, since in (("b", 10), ("c", 0), ("a", 20)):
+        watched = replace(A_SOURCE, watched_since=NOW + seconds(since))
+        a_stored_webhook(empty_storage, id=WebhookId(name), source=watched)
+    late = NOW + seconds(1000)
+    assert [each.id for each in empty_storage.webhooks.overdue(0, late, 2)] == ["c", "b"]

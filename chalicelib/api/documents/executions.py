@@ -145,6 +145,13 @@ def hook_reply(execution: Execution) -> HookReply:
     )
 
 
+class SubscriptionReply(msgspec.Struct, kw_only=True):
+    """What a topic of SNS is told that subscribed, or was unsubscribed."""
+
+    topic_arn: str
+    subscription: Literal["confirmed", "ended"]
+
+
 class ActivityDocument(msgspec.Struct, kw_only=True):
     """One thing that was done to a group."""
 

@@ -1,0 +1,83 @@
+"""Who calls a webhook, and who has stopped: noted with its deliveries, noticed by the minute's sweep.
+
+Only webhooks with ``expected_every`` are watched. A note is a hint about the sender, never a condition for
+scaling: where somebody else noted first, or the table does not answer, it is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.errors import Unavailable
+from chalicelib.core.ids import ActivityId
+from chalicelib.core.policy import Webhook
+from chalicelib.core.source import Refusal, Source
+from chalicelib.ports import Services
+
+_log = logging.getLogger(__name__)
+
+_WEBHOOKS_MAX = 100
+"""What one sweep of one shard notes; the rest is the longest overdue at the next minute."""
+
+
+def heard(s: Services, webhook: Webhook, request_id: str) -> None:
+    """Note a delivery; the first one after a silence is told in the group's story."""
+    was = webhook.source
+    if was is None:
+        return
+    now = was.heard(s.now())
+    back = None
+    if was.silent_since is not None:
+        detail = f"Webhook {webhook.name!r} is called again, after a silence since {was.silent_since:%FT%TZ}."
+        back = _line(s, webhook, ActivityKind.SOURCE_HEARD, detail, request_id)
+    _note(s, webhook, was, now, back)
+
+
+def refused(s: Services, webhook: Webhook, code: str) -> None:
+    """Note that a delivery was refused: it may be why the source seems silent."""
+    was = webhook.source
+    if was is not None:
+        _note(s, webhook, was, was.refused(Refusal(code=code, at=s.now())), None)
+
+
+def sweep(s: Services, shard: int) -> None:
+    """Note the webhooks of the shard whose call is overdue as silent; tell it in their groups' stories.
+
+    Two sweeps at once note it once, and a delivery that comes meanwhile wins: each note is written only on
+    what was read.
+    """
+    now = s.now()
+    for webhook in s.webhooks.overdue(shard, now, _WEBHOOKS_MAX):
+        was = webhook.source
+        if was is None or was.overdue_at is None or now < was.overdue_at:
+            continue
+        detail = (
+            f"Nobody calls webhook {webhook.name!r}, though a call is expected every "
+            f"{was.expected_every_seconds} s: {was.cause}."
+        )
+        line = _line(s, webhook, ActivityKind.SOURCE_SILENT, detail, f"req-{s.new_id()}")
+        if s.webhooks.note(webhook, was.silenced(), line):
+            _log.warning("webhook %s of group %s: its source is silent", webhook.id, webhook.group_id)
+
+
+def _note(s: Services, webhook: Webhook, was: Source, now: Source, activity: Activity | None) -> None:
+    if now is was:
+        return
+    try:
+        s.webhooks.note(webhook, now, activity)
+    except Unavailable:
+        _log.warning("webhook %s: what its source did was not noted", webhook.id)
+
+
+def _line(s: Services, webhook: Webhook, kind: ActivityKind, detail: str, request_id: str) -> Activity:
+    return Activity(
+        project_id=webhook.project_id,
+        group_id=webhook.group_id,
+        id=ActivityId(s.new_id()),
+        kind=kind,
+        detail=detail,
+        members=(),
+        request_id=request_id,
+        created_at=s.now(),
+    )

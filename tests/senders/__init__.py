@@ -1,0 +1,1 @@
+"""Senders as they really are, before the API in this process."""
