@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 
 from chalicelib.core.alarm import Comparison
 from chalicelib.core.behavior import Advice, Window, limited, stabilized
@@ -21,16 +22,7 @@ from chalicelib.core.group import Change
 from chalicelib.core.ids import PolicyId
 from chalicelib.core.reconcile import Want, reconciled
 from chalicelib.core.steps import Interval, StepScaling, asked_capacity
-from chalicelib.core.tracking import (
-    Behavior,
-    MetricKind,
-    Observation,
-    RateLimit,
-    RateType,
-    Select,
-    TargetTracking,
-    recommended,
-)
+from chalicelib.core.tracking import MetricKind, Observation, TargetTracking, recommended
 from tests.core.factories import NOW, by, by_percent, seconds
 
 BY_PERCENT = StepScaling(

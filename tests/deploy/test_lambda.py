@@ -178,6 +178,10 @@ def _use_policies_and_webhooks(api: Gateway, group_id: str) -> str:
     api.delete(f"/v1/policies/{gone['id']}")
     api.patch(f"/v1/policies/{policy['id']}", {"adjustment": 1})
     assert api.get(f"/v1/policies?group_id={group_id}")["policies"] == api.get("/v1/policies")["policies"]
+    tracking = {**wanted, "type": "target_tracking", "metric": "cpu", "target": 60}
+    del tracking["adjustment"]
+    watching = api.post("/v1/policies", tracking)
+    assert api.get(f"/v1/policies/{watching['id']}")["evaluation"] is None
     webhooks = f"/v1/policies/{policy['id']}/webhooks"
     webhook, revoked = api.post(webhooks, {"name": "a"}), api.post(webhooks, {"name": "b"})
     api.delete(f"/v1/webhooks/{revoked['id']}")

@@ -46,7 +46,7 @@ def test_all_tables_are_there_on_demand_and_what_nobody_could_make_again_is_prot
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         ttl = properties.get("TimeToLiveSpecification", {})
         assert ttl.get("AttributeName") == schema.expires_by
-        history = schema.name in {"executions", "activities"}
+        history = schema.name in {"executions", "activities", "policy-states"}
         recovery = properties.get("PointInTimeRecoverySpecification", {})
         assert recovery.get("PointInTimeRecoveryEnabled", False) is not history
         assert properties["DeletionProtectionEnabled"] is not history

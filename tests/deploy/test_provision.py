@@ -72,6 +72,7 @@ def test_what_cannot_be_made_again_is_protected_and_kept() -> None:
     assert set(resources) - kept == {
         "ExecutionsTable",
         "ActivitiesTable",
+        "PolicyStatesTable",
         "WorkQueue",
         "FailedWorkQueue",
         "SecretsKeyAlias",

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from chalicelib.core.pace import Behavior
 
 from chalicelib.core import alarm_history
 from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, TimeConstraint
@@ -22,7 +23,7 @@ from chalicelib.core.policy import Policy, ScalingRule
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.sample import Batch, Sample, one
 from chalicelib.core.steps import Interval, StepScaling
-from chalicelib.core.tracking import Behavior, TargetTracking
+from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows import scale, watch
 from chalicelib.flows.observe import observe
 from tests.core import factories
