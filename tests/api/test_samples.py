@@ -105,6 +105,7 @@ def test_a_body_may_be_compressed_whatever_its_header_says(api: Api, group_id: s
         (gzip.compress(bytes(17 * 2**20)), 413, "request.too_large"),
         (b" " * (4 * 2**20 + 1), 413, "request.too_large"),
     ],
+    ids=["empty", "cut-off", "not-a-list", "not-gzip", "a-bomb", "too-large"],
 )
 def test_what_cannot_be_read_changes_nothing(api: Api, path: str, raw: bytes, status: int, code: str) -> None:
     for where in (path, "/v1/samples"):

@@ -105,6 +105,7 @@ def test_gzip_is_known_by_its_bytes() -> None:
         gzip.compress(b"whole")[:-4],
         gzip.compress(b"whole") + b"more",
     ],
+    ids=["two-bytes", "zeros", "cut-off", "with-a-tail"],
 )
 def test_broken_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(Invalid):
