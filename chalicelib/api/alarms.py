@@ -103,6 +103,7 @@ def set_alarm_state(call: Call, alarm_id: str, body: NewState) -> Reply:
         AlarmState(body.state),
         body.reason,
         generation=call.generation(),
+        request_id=call.request_id,
     )
     return _reply(call, alarm)
 

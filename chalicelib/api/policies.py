@@ -53,7 +53,7 @@ def create_policy(call: Call, body: NewPolicy) -> Reply:
     """Create a policy for a group."""
     id_ = call.new_id("policies", body.client_token)
     wanted = new_policy(body, call.caller.project_id, id_, call.now, fingerprint(body))
-    return _reply(call, call.services.policies.create(wanted, call.services.limits.quota), 201)
+    return _reply(call, flow.create(call.services, wanted), 201)
 
 
 @operation(blueprint, "GET", "/v1/policies/{policy_id}", answers={200: PolicyDocument})

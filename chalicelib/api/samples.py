@@ -19,15 +19,16 @@ from chalicelib.core.ids import GroupId
 from chalicelib.core.sample import Batch, Rejection
 from chalicelib.flows import intakes
 from chalicelib.flows.observe import Observed, observe
-from chalicelib.intake.metrics import plain
+from chalicelib.intake.compression import inflated
+from chalicelib.intake.metrics import gnocchi, influx, otlp, plain
 from chalicelib.intake.metrics.answer import Answer
-from chalicelib.intake.metrics.inflate import inflated
 from chalicelib.ports.storage import GroupKey
 
 blueprint = Blueprint(__name__)
 
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 """With base64 around it this still fits what Lambda takes."""
+_INFLATED_MAX_BYTES = 16 * 1024 * 1024
 _BATCH_ID_MAX_CHARACTERS = 255
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -69,6 +70,48 @@ FORMATS: tuple[Format, ...] = (
         answers={202: plain.SamplesTaken},
         body=plain.PlainSamples,
     ),
+    Format(
+        name="post_otlp_metrics",
+        path="/v1/metrics",
+        says="Post metrics as OpenTelemetry does: OTLP over HTTP, in protobuf or JSON.",
+        parse=otlp.parse,
+        answer=otlp.answer,
+        answers={200: None},
+        refusal=otlp.refusal,
+        media_types=("application/x-protobuf", "application/json"),
+    ),
+    *(
+        Format(
+            name=name,
+            path=path,
+            says=f"Post InfluxDB's line protocol, as clients of InfluxDB {version} and Telegraf do.",
+            parse=influx.parse,
+            answer=influx.answer,
+            answers={204: None},
+            refusal=influx.refusal,
+            media_types=("text/plain", "application/json"),
+        )
+        for name, path, version in (
+            ("write_influx", "/write", "1"),
+            ("write_influx_v2", "/api/v2/write", "2"),
+        )
+    ),
+    *(
+        Format(
+            name=name,
+            path=f"/v1/batch/{what}/measures",
+            says=f"Post a batch of measures by {by}, as clients of Gnocchi do.",
+            parse=gnocchi.parse,
+            answer=gnocchi.answer,
+            answers={202: None},
+            refusal=gnocchi.refusal,
+            media_types=("application/json",),
+        )
+        for name, what, by in (
+            ("post_gnocchi_metrics", "metrics", "metric"),
+            ("post_gnocchi_resources", "resources/metrics", "server and metric"),
+        )
+    ),
 )
 """Every format; one that is added here has its route, its checks and its place in the OpenAPI document."""
 
@@ -85,7 +128,7 @@ FORMATS: tuple[Format, ...] = (
 )
 def post_samples(call: Call) -> Reply:
     """Post samples of a group."""
-    body = inflated(call.raw_body)
+    body = inflated(call.raw_body, _INFLATED_MAX_BYTES)
     said = plain.document(body, NewSamples)
     group = call.services.groups.get(call.caller.project_id, GroupId(said.group_id))
     key = GroupKey(project_id=group.project_id, group_id=group.id)
@@ -118,7 +161,7 @@ def _register(format_: Format) -> None:
         if not _TOKEN.fullmatch(intake_token):
             raise NotFound("intake.unknown", "There is no such intake.")
         key = intakes.group_of_token(call.services, intake_token)
-        body = inflated(call.raw_body)
+        body = inflated(call.raw_body, _INFLATED_MAX_BYTES)
         batch = format_.parse(body, call.headers, call.query, call.now)
         observed = _observe(call, key, body, batch)
         return format_.answer(observed.accepted, observed.rejected, call.headers)

@@ -158,6 +158,19 @@ class Alarm:
     generation: int = 1
     fingerprint: str | None = None
 
+    def actions_in(self, state: AlarmState, *, entered: bool) -> tuple[PolicyId, ...]:
+        """Return the policies that a state sets in motion.
+
+        While an alarm lasts that is so again and again; for the other states, when they are ``entered``.
+        """
+        match state:
+            case AlarmState.ALARM:
+                return self.alarm_actions
+            case AlarmState.OK:
+                return self.ok_actions if entered else ()
+            case AlarmState.INSUFFICIENT_DATA:
+                return self.insufficient_data_actions if entered else ()
+
     @property
     def watched(self) -> bool:
         """Whether we judge it, at the times that its constraints leave."""

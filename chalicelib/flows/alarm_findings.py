@@ -87,7 +87,7 @@ def voices(
     return [
         voice
         for finding in found
-        for policy_id in _actions(finding)
+        for policy_id in finding.new.actions_in(finding.new.state, entered=finding.changed)
         for voice in _voice(s, finding, policy_id, tick, _guard(finding, found, conditions), request_id)
     ]
 
@@ -129,16 +129,6 @@ def _over_alarms(
     return [Finding(was=alarm, new=new[alarm.id]) for alarm in composites]
 
 
-def _actions(finding: Finding) -> Iterable[PolicyId]:
-    match finding.new.state:
-        case AlarmState.ALARM:
-            return finding.new.alarm_actions
-        case AlarmState.OK:
-            return finding.new.ok_actions if finding.changed else ()
-        case AlarmState.INSUFFICIENT_DATA:
-            return finding.new.insufficient_data_actions if finding.changed else ()
-
-
 def _voice(
     s: Services, finding: Finding, policy_id: PolicyId, tick: datetime, guard: Guard | None, request_id: str
 ) -> Iterable[Voice]:
@@ -151,7 +141,7 @@ def _voice(
     event = Event(
         said=alarm.state.value,
         breach=finding.breach,
-        direction=_direction(alarm.state),
+        direction=direction_in(alarm.state),
         guard=guard,
         tick=tick,
     )
@@ -166,7 +156,7 @@ def _voice(
     return (Voice(ask=ask, policy=policy),)
 
 
-def _direction(state: AlarmState) -> DirectionLimit:
+def direction_in(state: AlarmState) -> DirectionLimit:
     """Return which way a state may scale: what is unknown never makes a group smaller."""
     return DirectionLimit.OUT if state is AlarmState.INSUFFICIENT_DATA else DirectionLimit.ANY
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from chalicelib.core import alarm_history, composite
 from chalicelib.core.alarm import Alarm, AlarmState, Backend, forgotten
@@ -14,8 +15,12 @@ from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
 from chalicelib.flows import backends
+from chalicelib.flows.alarm_findings import Finding, voices
+from chalicelib.flows.attention import attend
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
+from chalicelib.flows.together import scale_together
 from chalicelib.ports import Services
+from chalicelib.ports.storage import GroupKey
 
 Edit = Callable[[Alarm], Alarm]
 """Returns the alarm as it is to be; raises Invalid where that makes no sense."""
@@ -33,7 +38,9 @@ def create(s: Services, caller: Caller, alarm: Alarm, *, base: str, request_id: 
     require_valid(alarm)
     _require_parts(s, alarm)
     entry = alarm_history.created(alarm, caller.user_id, s.now())
-    return backends.create(s, alarm, entry, base=base, user_id=caller.user_id, request_id=request_id)
+    stored = backends.create(s, alarm, entry, base=base, user_id=caller.user_id, request_id=request_id)
+    attend(s, None, stored)
+    return stored
 
 
 def change(
@@ -64,7 +71,9 @@ def change(
             _require_parts(s, new)
             composite.require_no_circle(new, s.alarms.of_group(new.project_id, new.group_id))
         entry = alarm_history.changed(was, new, caller.user_id, now)
-        return backends.change(s, was, new, entry, base=base, request_id=request_id)
+        written = backends.change(s, was, new, entry, base=base, request_id=request_id)
+        attend(s, was, written)
+        return written
 
     return retried_unless(generation, s, attempt)
 
@@ -77,8 +86,9 @@ def set_state(
     reason: str,
     *,
     generation: int | None,
+    request_id: str,
 ) -> Alarm:
-    """Set the alarm's state by hand, until the next judgement finds otherwise.
+    """Set the alarm's state by hand, until the next judgement finds otherwise; its actions are done once.
 
     Raises:
         Conflict: it is not we who judge it.
@@ -91,9 +101,19 @@ def set_state(
         now = s.now()
         since = was.state_changed_at if state is was.state else now
         new = replace(was, state=state, state_reason=reason, state_changed_at=since)
-        return s.alarms.change(was, new, alarm_history.set_by_hand(was, new, caller.user_id, now))
+        written = s.alarms.change(was, new, alarm_history.set_by_hand(was, new, caller.user_id, now))
+        _act(s, Finding(was=was, new=written), now, request_id)
+        return written
 
     return retried_unless(generation, s, attempt)
+
+
+def _act(s: Services, finding: Finding, now: datetime, request_id: str) -> None:
+    """Ask the policies that the state sets in motion."""
+    asked = voices(s, [finding], now, (), request_id)
+    if asked:
+        alarm = finding.new
+        scale_together(s, GroupKey(project_id=alarm.project_id, group_id=alarm.group_id), asked)
 
 
 def delete(
@@ -120,6 +140,7 @@ def delete(
         )
         entry = alarm_history.deleted(was, caller.user_id, s.now())
         backends.delete(s, was, entry, request_id=request_id)
+        attend(s, was, None)
 
     retried_unless(generation, s, attempt)
 

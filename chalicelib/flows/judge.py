@@ -124,6 +124,14 @@ def _voice(look: _Look, tick: datetime, request_id: str) -> Sequence[Voice]:
     return (Voice(ask=ask, policy=policy, quiet=True),)
 
 
+def _is_old_news(look: _Look, evaluation: Evaluation) -> bool:
+    """Return whether a forecast says what it said before: its state is large, and is written when it changes."""
+    last, foresees = look.seen.state.last, isinstance(look.policy.rule, Predictive)
+    same = last is not None and last.recommended == evaluation.recommended
+    made_now = look.seen.state.forecast is None or look.seen.state.forecast.made_at == evaluation.at
+    return foresees and same and last is not None and last.decided == evaluation.decided and not made_now
+
+
 def _write_alarms(s: Services, found: Sequence[Finding], now: datetime) -> None:
     """Write the alarms that are not as they were; one that somebody changed meanwhile is left to them."""
     for finding in found:
@@ -145,5 +153,7 @@ def _remember(s: Services, looks: Sequence[_Look], decisions: dict[str, Decision
             decided=None if decision is None else decision.group.desired_capacity,
             steps=decision.explanation.steps if decision else seen.proposal.steps if seen.proposal else (),
         )
+        if _is_old_news(look, evaluation):
+            continue
         with suppress(Stale):
             s.policy_states.put(replace(seen.state, last=evaluation), expected=seen.state.version)

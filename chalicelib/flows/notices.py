@@ -1,23 +1,25 @@
 """A backend calls: its alarm is in a state. What it says is mirrored, and the state's policies are asked.
 
-The backend calls again at every evaluation, so each call asks the policies anew, as the builtin alarms do
-every minute: nothing depends on an edge, nor on a call that was lost.
+The backend calls again at every evaluation, so while the alarm lasts each call asks its policies anew, as the
+builtin alarms do every minute: nothing depends on an edge, nor on a call that was lost.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.core import alarm_history
-from chalicelib.core.alarm import Alarm, AlarmState
+from chalicelib.core.alarm import Alarm
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Execution
 from chalicelib.core.ids import AlarmId, PolicyId, ProjectId
 from chalicelib.core.notice import Notice, breach
 from chalicelib.flows import backends
+from chalicelib.flows.alarm_findings import direction_in
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.scale import Ask, scale
 from chalicelib.ports import Services
@@ -47,8 +49,9 @@ def alarm_of_hook(s: Services, project_id: ProjectId, alarm_id: AlarmId, token: 
 def notified(
     s: Services, alarm: Alarm, notice: Notice, event_id: str | None, request_id: str
 ) -> tuple[Execution, ...]:
-    """Mirror the state and ask its policies, in their order; return what came of each.
+    """Ask the state's policies, in their order, and mirror the state; return what came of each.
 
+    In this order, so that what a state asks once is asked if we die in between and the notice comes again.
     An alarm that was disabled here asks nobody, whatever its backend still says. A policy that is gone is
     passed over.
 
@@ -61,26 +64,20 @@ def notified(
             "alarm.not_established",
             "This is not the alarm that its backend has for ours, or not yet: nothing is done.",
         )
-    alarm = until_not_stale(s, lambda: _mirrored(s, alarm.project_id, alarm.id, notice))
-    if not alarm.enabled:
-        return ()
-    event = Event(said=notice.state.value, breach=breach(alarm, notice))
+    asked = _asked_by(s, alarm, notice, event_id, request_id) if alarm.enabled else ()
+    until_not_stale(s, lambda: _mirrored(s, alarm.project_id, alarm.id, notice))
+    return tuple(asked)
+
+
+def _asked_by(
+    s: Services, alarm: Alarm, notice: Notice, event_id: str | None, request_id: str
+) -> Sequence[Execution]:
+    event = Event(said=notice.state.value, breach=breach(alarm, notice), direction=direction_in(notice.state))
     asked = (
         _asked(s, alarm, policy_id, event, event_id, request_id)
-        for policy_id in actions_of(alarm, notice.state)
+        for policy_id in alarm.actions_in(notice.state, entered=notice.state is not alarm.state)
     )
-    return tuple(execution for execution in asked if execution is not None)
-
-
-def actions_of(alarm: Alarm, state: AlarmState) -> tuple[PolicyId, ...]:
-    """Return the policies that a state sets in motion."""
-    match state:
-        case AlarmState.ALARM:
-            return alarm.alarm_actions
-        case AlarmState.OK:
-            return alarm.ok_actions
-        case AlarmState.INSUFFICIENT_DATA:
-            return alarm.insufficient_data_actions
+    return [execution for execution in asked if execution is not None]
 
 
 def _mirrored(s: Services, project_id: ProjectId, alarm_id: AlarmId, notice: Notice) -> Alarm:

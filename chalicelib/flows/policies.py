@@ -1,4 +1,4 @@
-"""What an owner does to a policy: change it, delete it with its webhooks."""
+"""What an owner does to a policy: make it, change it, delete it with its webhooks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from collections.abc import Callable
 from chalicelib.core.ids import PolicyId, ProjectId
 from chalicelib.core.policy import Policy
 from chalicelib.flows import alarms
+from chalicelib.flows.attention import attend
 from chalicelib.flows.bury import delete_policy
 from chalicelib.flows.retry import as_seen, retried_unless
 from chalicelib.ports import Services
+
+
+def create(s: Services, policy: Policy) -> Policy:
+    """Write a new policy, or return the one that the same request made before."""
+    stored = s.policies.create(policy, s.limits.quota)
+    attend(s, None, stored)
+    return stored
 
 
 def change(
@@ -34,6 +42,7 @@ def change(
         written = s.policies.change(was, edit(was))
         if written.rule != was.rule:
             s.policy_states.delete(project_id, policy_id)
+            attend(s, was, written)
         return written
 
     return retried_unless(generation, s, attempt)
@@ -51,3 +60,4 @@ def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generatio
     policy = as_seen("policy", s.policies.get(project_id, policy_id), generation)
     alarms.require_idle(s, project_id, policy.group_id, policy_id)
     delete_policy(s, project_id, policy_id)
+    attend(s, policy, None)

@@ -52,6 +52,7 @@ def test_only_what_must_be_open_is_open() -> None:
         *(format_.name for format_ in FORMATS),
         "put_to_hook",
         "greet_hook",
+        "call_alarm_hook",
     }
 
 

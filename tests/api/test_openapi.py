@@ -95,6 +95,7 @@ def test_no_input_takes_what_it_does_not_know() -> None:
         for each in ALL
         if "requestBody" in each.description
         and str(each) not in ("call_hook", "put_to_hook", "notify_policy")
+        and openapi.FOREIGN not in each.description
     ]
     names = {ref["$ref"].rpartition("/")[2] for body in bodies for ref in nodes(body) if "$ref" in ref}
     assert len(names) >= len(bodies)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.core.pace import Behavior, RateType, Select
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from chalicelib.core.behavior import (
 )
 from chalicelib.core.execution import Rule, Verdict
 from chalicelib.core.group import Change
+from chalicelib.core.pace import Behavior, RateType, Select
 from tests.core.factories import NOW, seconds
 from tests.core.test_worked_examples import climb, limits, members, tracking
 

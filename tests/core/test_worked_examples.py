@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 
 from chalicelib.core.alarm import Comparison
 from chalicelib.core.behavior import Advice, Window, limited, stabilized
@@ -20,6 +19,7 @@ from chalicelib.core.capacity import AdjustmentType, Bounds, raw_capacity
 from chalicelib.core.flapping import OutCondition, safe_scale_in
 from chalicelib.core.group import Change
 from chalicelib.core.ids import PolicyId
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 from chalicelib.core.reconcile import Want, reconciled
 from chalicelib.core.steps import Interval, StepScaling, asked_capacity
 from chalicelib.core.tracking import MetricKind, Observation, TargetTracking, recommended

@@ -122,7 +122,7 @@ def test_no_function_is_given_a_variable_that_the_settings_do_not_read(template:
 
 
 def test_the_bundle_is_small_compiled_and_without_tests_or_tools(made: Package) -> None:
-    assert made.bundle.stat().st_size < 10_000_000
+    assert made.bundle.stat().st_size < 14_000_000
     with zipfile.ZipFile(made.bundle) as bundle:
         names = set(bundle.namelist())
         assert {info.date_time[0] for info in bundle.infolist()} == {1980}

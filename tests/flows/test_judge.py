@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from chalicelib.core.pace import Behavior
 
 from chalicelib.core import alarm_history
 from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, TimeConstraint
@@ -19,6 +18,7 @@ from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import AlarmId, PolicyId, UserId
+from chalicelib.core.pace import Behavior
 from chalicelib.core.policy import Policy, ScalingRule
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.sample import Batch, Sample, one

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import Invalid, TooLarge
+from chalicelib.core.errors import Invalid
 from chalicelib.core.sample import Batch, Rejection, Sample, one
 from chalicelib.intake.metrics import plain
-from chalicelib.intake.metrics.inflate import INFLATED_MAX_BYTES, inflated
 from tests.core.factories import NOW
 
 
@@ -84,44 +81,3 @@ def test_the_answer_tells_what_was_rejected() -> None:
     answer = plain.answer(3, [Rejection(index=1, reason="too old")], {})
     assert (answer.status, answer.content_type) == (202, "application/json")
     assert json.loads(answer.body) == {"accepted": 3, "rejected": [{"index": 1, "reason": "too old"}]}
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"\x1f", b"text \x1f\x8b"])
-def test_what_is_not_compressed_stays_as_it_is(body: bytes) -> None:
-    assert inflated(body) == body
-
-
-def test_gzip_is_known_by_its_bytes() -> None:
-    body = b"x" * 100_000
-    assert inflated(gzip.compress(body)) == body
-    assert inflated(gzip.compress(b"one ") + gzip.compress(b"two")) == b"one two"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"\x1f\x8b",
-        b"\x1f\x8b" + b"\0" * 20,
-        gzip.compress(b"whole")[:-4],
-        gzip.compress(b"whole") + b"more",
-    ],
-    ids=["two-bytes", "zeros", "cut-off", "with-a-tail"],
-)
-def test_broken_gzip_is_refused(body: bytes) -> None:
-    with pytest.raises(Invalid):
-        inflated(body)
-
-
-def test_a_bomb_is_not_inflated() -> None:
-    bomb = gzip.compress(bytes(INFLATED_MAX_BYTES + 1))
-    assert len(bomb) < 20_000
-    with pytest.raises(TooLarge):
-        inflated(bomb)
-    halves = gzip.compress(bytes(INFLATED_MAX_BYTES)) + gzip.compress(b"x")
-    with pytest.raises(TooLarge):
-        inflated(halves)
-
-
-def test_the_most_that_is_inflated_is_inflated() -> None:
-    body = bytes(INFLATED_MAX_BYTES)
-    assert zlib.crc32(inflated(gzip.compress(body))) == zlib.crc32(body)

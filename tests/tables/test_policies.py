@@ -4,12 +4,12 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 
 from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 from chalicelib.core.policy import PolicyMode, ScalingRule
 from chalicelib.core.steps import Interval, StepScaling
 from chalicelib.core.tracking import MetricKind, TargetTracking
