@@ -19,7 +19,8 @@ from fractions import Fraction
 
 from chalicelib.core.capacity import Direction
 from chalicelib.core.execution import Rule, Step, Verdict
-from chalicelib.core.tracking import Behavior, Observation, RateLimit, RateType, Select, TargetTracking
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
+from chalicelib.core.tracking import Observation, TargetTracking
 from chalicelib.core.tracking import recommended as recommendation_for
 
 CHANGES_MAX = 60

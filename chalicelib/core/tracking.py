@@ -22,6 +22,7 @@ from fractions import Fraction
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.execution import Rule, Step, Verdict
+from chalicelib.core.pace import Behavior
 from chalicelib.core.series import Statistic
 
 CAPACITY_MOST = 1_000_000
@@ -39,44 +40,6 @@ class MetricKind(StrEnum):
     AVERAGE = "average"  # each member reports its own; the mean over members is held at the target (CPU)
     TOTAL = "total"  # one value for the whole group; its share per member is held (a queue's length)
     VALUE = "value"  # one value that is itself held at the target, whatever the size (a latency)
-
-
-class Select(StrEnum):
-    """Which of several rate limits holds."""
-
-    MAX = "max"
-    MIN = "min"
-    DISABLED = "disabled"
-
-
-class RateType(StrEnum):
-    """How a rate limit's number is meant."""
-
-    MEMBERS = "members"
-    PERCENT = "percent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
-    """At most so many members, or so many percent, within the last ``period_seconds``."""
-
-    type: RateType
-    value: int
-    period_seconds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behavior:
-    """How fast one direction may go.
-
-    Attributes:
-        stabilization_seconds: how long a recommendation has to last before it is followed.
-        limits: none is no limit.
-    """
-
-    stabilization_seconds: int
-    limits: tuple[RateLimit, ...] = ()
-    select: Select = Select.MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from chalicelib.core.behavior import (
     stabilized,
 )
 from chalicelib.core.execution import Rule, Verdict
-from chalicelib.core.tracking import Behavior, RateType, Select
+from chalicelib.core.pace import Behavior, RateType, Select
 from tests.core.factories import NOW, seconds
 from tests.core.test_worked_examples import climb, limits, members, tracking
 

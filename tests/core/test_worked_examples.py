@@ -18,18 +18,10 @@ from chalicelib.core.behavior import Advice, Window, changed, limited, stabilize
 from chalicelib.core.capacity import AdjustmentType, Bounds, raw_capacity
 from chalicelib.core.flapping import OutCondition, safe_scale_in
 from chalicelib.core.ids import PolicyId
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 from chalicelib.core.reconcile import Want, reconciled
 from chalicelib.core.steps import Interval, StepScaling, asked_capacity
-from chalicelib.core.tracking import (
-    Behavior,
-    MetricKind,
-    Observation,
-    RateLimit,
-    RateType,
-    Select,
-    TargetTracking,
-    recommended,
-)
+from chalicelib.core.tracking import MetricKind, Observation, TargetTracking, recommended
 from tests.core.factories import NOW, by, by_percent, seconds
 
 BY_PERCENT = StepScaling(

@@ -9,9 +9,10 @@ from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.ids import GroupId, PolicyId
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 from chalicelib.core.policy import PolicyMode, ScalingRule
 from chalicelib.core.steps import Interval, StepScaling
-from chalicelib.core.tracking import Behavior, MetricKind, RateLimit, RateType, Select, TargetTracking
+from chalicelib.core.tracking import MetricKind, TargetTracking
 from tests.core.factories import NOW, a_policy, by, by_percent
 from tests.tables.storage import QUOTA, Storage
 

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.api.documents.common import Input, consists_of
+from chalicelib.core.pace import Behavior, RateLimit, RateType, Select
 from chalicelib.core.steps import STEPS_MAX
-from chalicelib.core.tracking import Behavior, RateLimit, RateType, Select
 
 _AMOUNT_MAX = 1_000_000
 _VALUE_MAX = 1e15
