@@ -197,11 +197,13 @@ def _sizes_to_look_at(pair: Pair, bounds: Bounds) -> Iterable[int]:
 def _safe_min_size(pair: Pair, bounds: Bounds) -> int | None:
     """Return the least min_size at which the pair is safe, for policies that change by a fixed number.
 
-    From n = min_size the factors are ``(n + k) / n``, so safe is every ``n >= k * low / (high - low)``.
+    At n = min_size the factor is ``min(n + k, max) / n``; so safe is every n that is at least
+    ``k * low / (high - low)``, or at least ``max * low / high``.
     """
+    low, high = exact(pair.low), exact(pair.high)
     fixed = pair.shrink.type is pair.grow.type is AdjustmentType.CHANGE
-    if not fixed or pair.low >= pair.high:
+    if not fixed or low >= high:
         return None
     step = max(-pair.shrink.amount, pair.grow.amount)
-    least = ceil(step * exact(pair.low) / (exact(pair.high) - exact(pair.low)))
+    least = min(ceil(step * low / (high - low)), ceil(bounds.max_size * low / high))
     return least if bounds.min_size < least <= bounds.max_size else None

@@ -1,4 +1,4 @@
-"""How closely samples are kept: in periods of 10 s while an alarm or a policy looks so closely at the metric."""
+"""How closely samples are kept: in periods of 10 s while an alarm or a policy looks that closely."""
 
 from __future__ import annotations
 

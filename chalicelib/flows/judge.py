@@ -125,7 +125,7 @@ def _voice(look: _Look, tick: datetime, request_id: str) -> Sequence[Voice]:
 
 
 def _is_old_news(look: _Look, evaluation: Evaluation) -> bool:
-    """Return whether a forecast says what it said before: its state is large, and is written when it changes."""
+    """Return whether a forecast says what it said before: its state is large, so only changes are written."""
     last, foresees = look.seen.state.last, isinstance(look.policy.rule, Predictive)
     same = last is not None and last.recommended == evaluation.recommended
     made_now = look.seen.state.forecast is None or look.seen.state.forecast.made_at == evaluation.at
