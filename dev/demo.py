@@ -16,9 +16,9 @@ from dev.load import Phase, play
 
 _COOLDOWN_SECONDS = 6
 _DAY = (
-    Phase("a quiet morning", 100, 40),
-    Phase("everybody comes at once", 290, 70),
-    Phase("they go home", 90, 90),
+    Phase("a quiet morning", 100, 20),
+    Phase("everybody comes at once", 290, 60),
+    Phase("they go home", 90, 75),
 )
 
 
