@@ -63,10 +63,18 @@ def call(world: World, state: AlarmState, event_id: str | None = None, **said: A
     [(AlarmState.ALARM, OUT, 6), (AlarmState.OK, IN, 4), (AlarmState.INSUFFICIENT_DATA, LAST, 7)],
 )
 def test_a_state_asks_its_own_policies(world: World, state: AlarmState, policy: PolicyId, size: int) -> None:
+    other = AlarmState.OK if state is not AlarmState.OK else AlarmState.ALARM
+    world.services.alarms.change(stored(world), replace(stored(world), state=other), None)
     (execution,) = call(world, state)
     assert (execution.policy_id, execution.outcome) == (policy, Outcome.EXECUTED)
     assert execution.source == f"alarm:{ALARM.id}"
     assert world.group().desired_capacity == size
+
+
+def test_ok_and_unknown_ask_once_and_an_alarm_as_long_as_it_lasts(world: World) -> None:
+    world.services.alarms.change(stored(world), replace(stored(world), state=AlarmState.ALARM), None)
+    assert [len(call(world, AlarmState.OK, f"{n}")) for n in range(3)] == [1, 0, 0]
+    assert [len(call(world, AlarmState.ALARM, f"{n}")) for n in range(3, 6)] == [1, 1, 1]
 
 
 def test_a_state_without_actions_asks_nobody_and_is_mirrored(world: World) -> None:

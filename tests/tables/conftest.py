@@ -9,7 +9,7 @@ import pytest
 from chalicelib.tables.database import Database
 from deploy.provision import provision
 from dev.aws import LocalAws
-from tests.tables.storage import Storage, in_dynamodb, in_memory
+from tests.tables.storage import KEEP_DAYS, Storage, in_dynamodb, in_memory
 
 _other_stages = (f"test{number}" for number in itertools.count())
 
@@ -45,4 +45,4 @@ def empty_storage(request: pytest.FixtureRequest) -> Storage:
 
 def _made(stage: str) -> Database:
     provision(stage)
-    return Database(f"thermostat-{stage}-")
+    return Database(f"thermostat-{stage}-", keep_days=KEEP_DAYS)
