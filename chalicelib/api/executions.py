@@ -56,7 +56,7 @@ def execute_policy(call: Call, policy_id: str, body: NewExecution) -> Reply:
         policy_id=_policy_id(policy_id),
         source=f"user:{call.caller.user_id}",
         event_id=name_of_event(call.headers, body.event_id),
-        event=Event(),
+        event=Event(breach=body.breach),
         request_id=call.request_id,
     )
     return _reply(call, scale(call.services, ask))

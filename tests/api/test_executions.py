@@ -108,6 +108,25 @@ def test_one_event_may_set_several_policies_in_motion(api: Api, estate: Estate) 
     )
 
 
+def test_a_policy_of_steps_is_told_how_large_the_breach_is(api: Api, estate: Estate) -> None:
+    steps = [{"lower": 0, "upper": 10, "adjustment": 1}, {"lower": 10, "adjustment": 2}]
+    body = {"name": "steps", "group_id": estate.group_id, "type": "steps", "steps": steps}
+    path = f"/v1/policies/{api.post('/v1/policies', body).document['id']}/executions"
+    unknown = api.post(path)
+    assert (unknown.status, unknown.code) == (409, "policy.no_data")
+    before = api.get(estate.path("/v1/groups/{group_id}")).document["desired_capacity"]
+    assert api.post(path, {"breach": 12}).document["capacity_after"] == before + 2
+
+
+def test_a_metric_that_nobody_reports_moves_nothing(api: Api, estate: Estate) -> None:
+    tracking = {"type": "target_tracking", "metric": "cpu", "target": 60}
+    body = {"name": "track", "group_id": estate.group_id, **tracking}
+    policy = api.post("/v1/policies", body).document["id"]
+    answer = api.post(f"/v1/policies/{policy}/executions")
+    assert (answer.status, answer.code) == (409, "policy.no_data")
+    assert "cpu" in answer.detail
+
+
 def test_an_events_name_has_a_length(api: Api, estate: Estate) -> None:
     with api.unchanged():
         answer = api.post(estate.path(RUN), headers={"Idempotency-Key": "x" * 256})

@@ -13,7 +13,7 @@ from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, MemberId, Poli
 from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.database import Database
 from tests.core.factories import NOW, seconds
-from tests.tables.storage import Storage, an_execution, key_of
+from tests.tables.storage import KEEP_DAYS, Storage, an_execution, key_of
 
 
 def test_executions_are_listed_newest_first_page_by_page(storage: Storage) -> None:
@@ -72,7 +72,7 @@ def test_history_expires_after_the_days_it_is_kept(dynamodb: Storage, database: 
             "id": {"S": activity.id},
         },
     )["Item"]
-    assert int(raw["expires_at"]["N"]) == (NOW + timedelta(days=90)).timestamp()
+    assert int(raw["expires_at"]["N"]) == (NOW + timedelta(days=KEEP_DAYS)).timestamp()
 
 
 def test_the_tables_are_reachable(storage: Storage) -> None:

@@ -34,10 +34,14 @@ OutcomeCode = Literal[
 ]
 
 
+_BREACH = "How far the metric is beyond its threshold, for a policy of steps; negative below it."
+
+
 class NewExecution(Input, kw_only=True):
     """A request to scale now. The same event_id scales once."""
 
     event_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    breach: Annotated[float, Meta(ge=-1e15, le=1e15, description=_BREACH)] | None = None
 
 
 class StepDocument(msgspec.Struct, kw_only=True):
