@@ -21,12 +21,14 @@ from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.ids import AlarmHistoryId, AlarmId, GroupId
 from chalicelib.flows import alarms as flow
 from chalicelib.flows import backends
+from chalicelib.flows.lint import warnings
 
 blueprint = Blueprint(__name__)
 
 
 def _reply(call: Call, alarm: Alarm, status: int = 200) -> Reply:
     document = alarm_document(alarm, call.base)
+    document.warnings = list(warnings(call.services, alarm))
     headers = {"ETag": f'"{alarm.generation}"'}
     if status == 201:  # noqa: PLR2004
         headers["Location"] = document.links[0].href

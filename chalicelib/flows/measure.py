@@ -116,10 +116,17 @@ def _seen(
         rule,
         desired=group.desired_capacity,
         in_service_since=serving,
-        awaited=[m.id for m in members if m.state in _AWAITED],
+        awaited=_awaited(group, members),
         values={str(member): value for member, value in readings.by_member(need).items()},
         now=readings.now,
     )
+
+
+def _awaited(group: Group, members: Sequence[Member]) -> Sequence[str]:
+    """Return the members that do not serve yet, also those that are wanted and not even written down."""
+    staying = [m for m in members if m.state is not MemberState.DELETING]
+    not_yet = range(group.desired_capacity - len(staying))
+    return [*(m.id for m in staying if m.state in _AWAITED), *(f"wanted-{number}" for number in not_yet)]
 
 
 def _foreseen(s: Services, policy: Policy, rule: Predictive, state: PolicyState, now: datetime) -> Measured:

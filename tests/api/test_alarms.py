@@ -422,3 +422,19 @@ def test_a_state_is_one_of_three(api: Api, estate: Estate, body: dict[str, Any])
     with api.unchanged():
         answer = api.put(estate.path(f"{PATH}/state"), body)
     assert (answer.status, answer.code) == (400, "request.body")
+
+
+def test_alarms_that_would_undo_each_other_are_told_of_it(api: Api, estate: Estate) -> None:
+    inward = api.policy(estate.group_id, name="in", adjustment=-1)["id"]
+    outward = api.policy(estate.group_id, name="out", adjustment=1)["id"]
+    high = {"comparison_operator": "gt", "threshold": 60, "alarm_actions": [outward]}
+    low = {"comparison_operator": "lt", "threshold": 40, "alarm_actions": [inward]}
+    assert api.alarm(estate.group_id, name="high", **high)["warnings"] == []
+    alarm = api.alarm(estate.group_id, name="low", **low)
+    (warning,) = alarm["warnings"]
+    assert warning.startswith("With alarm 'high' the group may flap. At 2 members with 3")
+    path = f"/v1/alarms/{alarm['id']}"
+    assert api.get(path).document["warnings"] == [warning]
+    assert api.patch(path, {"threshold": 30}).document["warnings"] == []
+    listed = api.get(f"/v1/alarms?group_id={estate.group_id}").document["alarms"]
+    assert all("warnings" not in each for each in listed)

@@ -232,7 +232,10 @@ class SourceDocument(msgspec.Struct, kw_only=True):
 
 
 class AlarmDocument(msgspec.Struct, kw_only=True):
-    """An alarm. Of a composite, metric and all that goes with it is null; of another, composite is."""
+    """An alarm. Of a composite, metric and all that goes with it is null; of another, composite is.
+
+    ``warnings`` says, of a single alarm, how it and others of its group would undo each other.
+    """
 
     id: str
     project_id: str
@@ -264,6 +267,7 @@ class AlarmDocument(msgspec.Struct, kw_only=True):
     created_at: Time
     updated_at: Time
     links: list[Link]
+    warnings: list[str] | UnsetType = UNSET
 
 
 class AlarmList(msgspec.Struct, kw_only=True):
