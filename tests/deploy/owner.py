@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+from standardwebhooks import Webhook as Signer
 
 from dev import simulated
 from dev.simcloud import SimCloud, stable_id
 from tests.deploy.events import Gateway
 from tests.deploy.stage import Stage
+from tests.intake.bodies import alert, alertmanager
+from tests.sns_messages import TOPIC, envelope
 
 _ROUNDS_MAX = 10
 
@@ -74,9 +77,33 @@ def use_policies_and_webhooks(api: Gateway, group_id: str) -> str:
     api.patch(f"/v1/webhooks/{webhook['id']}", {"name": "c"})
     assert [each["name"] for each in api.get(webhooks)["webhooks"]] == ["c"]
     rotated = api.post(f"/v1/webhooks/{webhook['id']}/rotations", {"keep_previous": 0})
-    begin, stage, path = str(rotated["url"]).partition("/api/")
+    return _path_of(rotated["url"])
+
+
+def _path_of(url: str) -> str:
+    begin, stage, path = url.partition("/api/")
     assert (begin, stage) == ("https://api.test", "/api/"), "links lead through API Gateway's stage"
     return f"/{path}"
+
+
+def use_signed_webhooks(api: Gateway, policy_id: str) -> None:
+    """Have deliveries signed in both ways; those that are not are refused."""
+    webhooks = f"/v1/policies/{policy_id}/webhooks"
+    webhook = api.post(webhooks, {"name": "signed", "signature": {"type": "standard_webhooks"}})
+    body, now = json.dumps(alertmanager(alert(status="resolved"))).encode(), datetime.now(UTC)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
+    good = Signer(webhook["signature"]["key"]).sign("msg_1", now, body.decode())
+    taken, refused = (
+        api.call("POST", _path_of(webhook["url"]), body, headers | {"webhook-signature": signature})
+        for signature in (good, "v1,AAAA")
+    )
+    assert (taken.status, taken.document["outcome"], refused.status) == (202, "not_alarm", 403)
+
+    pinned = api.post(webhooks, {"name": "pinned", "sns_topic_arn": TOPIC})
+    # How far a message comes without Amazon: to the certificate, behind the import of what reads it.
+    elsewhere = envelope("{}", Timestamp=f"{now:%FT%T.000Z}", SigningCertURL="https://sns.test/a.pem")
+    answer = api.call("POST", _path_of(pinned["url"]), elsewhere)
+    assert (answer.status, answer.document["errors"][0]["code"]) == (403, "autoscaling.hook.sns_certificate")
 
 
 def use_alarms(api: Gateway, group_id: str) -> None:
@@ -148,7 +175,7 @@ def use_intake(api: Gateway, path: str) -> str:
     api.put(f"{path}/intake", {})
     url = api.post(f"{path}/intake/rotations", {"keep_previous": 0})["url"]
     assert api.get(f"{path}/intake")["url"] is None
-    return f"/{str(url).partition('/api/')[2]}/samples"
+    return f"{_path_of(url)}/samples"
 
 
 def use_members(api: Gateway, path: str) -> None:

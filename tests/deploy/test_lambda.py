@@ -21,6 +21,7 @@ from tests.deploy.owner import (
     use_members,
     use_policies_and_webhooks,
     use_schedules,
+    use_signed_webhooks,
     work_until,
 )
 from tests.deploy.stage import Stage
@@ -142,6 +143,7 @@ def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCl
     assert states == dict.fromkeys((watching.high, watching.quick, watching.both), "alarm")
     by_hand = api.put(f"/v1/alarms/{watching.high}/state", {"state": "alarm", "reason": "a drill"})
     assert by_hand["state_reason"] == "a drill"
+    use_signed_webhooks(api, watching.adding)
     for alarm in (watching.both, watching.quick):
         api.delete(f"/v1/alarms/{alarm}")
     end_group(stage, api, group["id"])
