@@ -1,4 +1,4 @@
-"""What whoever deploys sets: the service's environment variables, as parameters of the template."""
+"""What whoever deploys sets, as the template's parameters: the environment of the service, and a topic."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Parameter:
     """One environment variable that is set when the stack is.
 
     Attributes:
+        of_functions: the functions read it, too; else it is for the template alone.
         needed: a stack cannot be made without it; the others may stay empty, which counts as not set.
         pattern: what a value must look like, empty ones aside.
     """
@@ -19,6 +20,7 @@ class Parameter:
     variable: str
     says: str
     needed: bool = False
+    of_functions: bool = True
     pattern: str = ".*"
 
     @property
@@ -37,6 +39,7 @@ class Parameter:
 _URL = "https?://[^\\s]+"
 _NUMBER = "[1-9][0-9]{0,8}"
 _SECRET = "arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^\\s*]+"  # noqa: S105  (a pattern)
+_TOPIC = "arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+"
 
 PARAMETERS = (
     Parameter(variable="OS_AUTH_URL", says="Keystone's URL.", needed=True, pattern=_URL),
@@ -88,6 +91,12 @@ PARAMETERS = (
             "SCHEDULES",
         )
     ),
+    Parameter(
+        variable="OPERATOR_TOPIC",
+        says="ARN of the SNS topic that is told when a message fails for good; none if empty.",
+        of_functions=False,
+        pattern=_TOPIC,
+    ),
 )
 
 
@@ -99,7 +108,7 @@ def declarations() -> dict[str, Any]:
 def variables() -> dict[str, Any]:
     """Return the environment that every function gets: the parameters, and the template's own resources."""
     return {
-        **{parameter.variable: {"Ref": parameter.name} for parameter in PARAMETERS},
+        **{each.variable: {"Ref": each.name} for each in PARAMETERS if each.of_functions},
         "QUEUE_URL": {"Ref": "WorkQueue"},
         "KMS_KEY": {"Fn::GetAtt": ["SecretsKey", "Arn"]},
     }

@@ -18,7 +18,7 @@ READ = ("GetItem", "Query")
 
 TABLES: Mapping[str, Actions] = {
     # What owners ask for. Members come and go in rounds only, and so does a group's own row: here both are
-    # merely read and marked. The due-time index is none of its business.
+    # merely read and marked. What is due and what is watched is none of its business.
     "api_handler": {
         "groups": (*READ, "PutItem", "UpdateItem", "ConditionCheckItem"),
         "members": (*READ, "UpdateItem"),
@@ -40,14 +40,15 @@ TABLES: Mapping[str, Actions] = {
         "executions/index/by_policy": ("Query",),
         "activities": ("Query", "PutItem"),
         "usage": ("GetItem", "UpdateItem"),
-        "folds": ("BatchGetItem", "PutItem"),
+        "folds": ("BatchGetItem", "Query", "PutItem"),
         "intakes": ("GetItem", "PutItem", "DeleteItem"),
         "intake-tokens": ("GetItem", "PutItem", "DeleteItem"),
         "meters": ("GetItem", "PutItem"),
     },
     "tick": {},
     # Rounds, sweeps and judging. They make nothing that owners ask for; what they decide, they write as
-    # executions and never read. When a group ends they delete all that belongs to it.
+    # executions and never read. Of samples they write whole hours. When a group ends they delete all that
+    # belongs to it.
     "work": {
         "groups": ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
         "groups/index/due": ("Query",),
@@ -56,13 +57,15 @@ TABLES: Mapping[str, Actions] = {
         "credentials": ("GetItem", "UpdateItem"),
         "policies": ("GetItem", "DeleteItem"),
         "policies/index/by_group": ("Query",),
-        "policy-states": ("DeleteItem",),
+        "policies/index/watched": ("Query",),
+        "policy-states": ("GetItem", "PutItem", "DeleteItem"),
         "webhooks": ("GetItem", "UpdateItem", "DeleteItem"),
         "webhooks/index/by_policy": ("Query",),
         "webhooks/index/overdue": ("Query",),
         "tokens": ("DeleteItem",),
-        "alarms": ("GetItem", "DeleteItem"),
+        "alarms": ("GetItem", "UpdateItem", "DeleteItem"),
         "alarms/index/by_group": ("Query",),
+        "alarms/index/watched": ("Query",),
         "alarm-history": ("PutItem",),
         "schedules": ("GetItem", "UpdateItem", "DeleteItem"),
         "schedules/index/by_group": ("Query",),
@@ -70,6 +73,7 @@ TABLES: Mapping[str, Actions] = {
         "executions": ("PutItem",),
         "activities": ("PutItem", "BatchWriteItem"),
         "usage": ("UpdateItem",),
+        "folds": ("Query", "PutItem"),
         "intakes": ("GetItem", "DeleteItem"),
         "intake-tokens": ("DeleteItem",),
         "meters": ("DeleteItem",),

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.parameters import declarations, variables
 from deploy.policies import function_name
-from deploy.resources import cloudformation
+from deploy.resources import Names, cloudformation
 
 LOGICAL = {"api_handler": "APIHandler", "tick": "Tick", "work": "Work"}
 """What Chalice calls each function in its template."""
@@ -49,6 +49,8 @@ def additions(stage: str) -> dict[str, Any]:
     """Return the template that is merged into Chalice's: all of a stage but its functions and routes."""
     added = cloudformation(stage)
     added["Parameters"] = declarations()
+    added["Conditions"] = {"OperatorIsTold": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorTopic"}, ""]}]}}
+    added["Resources"]["FailedWorkAlarm"] = _failed_work_alarm(Names(stage))
     added["Globals"] = {"Function": {"Environment": {"Variables": variables()}}}
     for function, logical in LOGICAL.items():
         added["Resources"][logical] = {"Properties": {"FunctionName": function_name(stage, function)}}
@@ -63,6 +65,32 @@ def additions(stage: str) -> dict[str, Any]:
         "Properties": {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": responses, **binary}}
     }
     return added
+
+
+def _failed_work_alarm(names: Names) -> dict[str, Any]:
+    """Return the alarm that goes off while a message that failed too often lies in its queue.
+
+    A queue that nobody has used for hours reports nothing: that is no alarm.
+    """
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": names.dead_letters,
+            "AlarmDescription": "Work failed for good: see the messages in the queue and the logs of work.",
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["FailedWorkQueue", "QueueName"]}}],
+            "Statistic": "Maximum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": {
+                "Fn::If": ["OperatorIsTold", [{"Ref": "OperatorTopic"}], {"Ref": "AWS::NoValue"}]
+            },
+        },
+    }
 
 
 def _gateway_response(refusal: _Refusal) -> dict[str, Any]:

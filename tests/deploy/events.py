@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import uuid
@@ -49,7 +50,12 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    document: Any
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """What the body says, which is JSON; None where there is none."""
+        return json.loads(self.body) if self.body else None
 
 
 class Gateway:
@@ -89,13 +95,21 @@ class Gateway:
         """Delete what is at ``path``; it must be a success."""
         self._succeed("DELETE", path)
 
-    def call(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Answer:
-        """Hand a request to the function as API Gateway does."""
+    def call(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Hand a request to the function as API Gateway does: every body as binary."""
         path, _, query = url.partition("?")
         resource, arguments = self._route(method, path)
         asked = dict(parse_qsl(query))
         headers = {"Host": "api.test", "X-Forwarded-Proto": "https", "X-Auth-Token": self._token}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
+        headers |= more_headers or {}
+        sent = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         event = {
             "resource": resource,
             "path": path,
@@ -114,12 +128,13 @@ class Gateway:
                 "requestId": str(uuid.uuid4()),
                 "identity": {"sourceIp": "127.0.0.1"},
             },
-            "body": None if body is None else json.dumps(body),
-            "isBase64Encoded": False,
+            "body": None if sent is None else base64.b64encode(sent).decode(),
+            "isBase64Encoded": sent is not None,
         }
         answered = self._function.invoke(event)
-        text = answered["body"]
-        return Answer(answered["statusCode"], answered["headers"], json.loads(text) if text else None)
+        text: str = answered["body"] or ""
+        said = base64.b64decode(text) if answered.get("isBase64Encoded") else text.encode()
+        return Answer(answered["statusCode"], answered["headers"], said)
 
     def _succeed(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = self.call(method, url, body)

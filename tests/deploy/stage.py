@@ -15,6 +15,8 @@ from typing import Self
 
 import boto3
 
+from chalicelib.tables.database import Database
+from chalicelib.tables.folds import FoldTable
 from deploy.provision import provision
 from deploy.resources import Names
 from dev import simulated
@@ -109,6 +111,10 @@ class Stage:
         row["source"] = {"S": json.dumps(source, separators=(",", ":"))}
         row["overdue_at"] = {"S": began.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")}
         table.put_item(TableName=name, Item=row)
+
+    def fold_table(self) -> FoldTable:
+        """Return the table of samples, for those of hours that the API does not take any more."""
+        return FoldTable(Database(f"thermostat-{STAGE}-"), shards=4, keep_days=15)
 
     def messages(self) -> list[str]:
         """Take what lies on the queue and may be seen now."""

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import requests
 
 from deploy.policies import QUEUE
-from dev import simulated
-from dev.simcloud import SimCloud, stable_id
-from tests.deploy.events import Gateway
+from dev.simcloud import SimCloud
+from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watch_group
+from tests.deploy.owner import (
+    create_group,
+    end_group,
+    message_for,
+    read_history,
+    servers,
+    use_alarms,
+    use_aodh,
+    use_intake,
+    use_members,
+    use_policies_and_webhooks,
+    use_schedules,
+    use_signed_webhooks,
+    work_until,
+)
 from tests.deploy.stage import Stage
-
-_ROUNDS_MAX = 10
 
 
 def test_the_routes_answer_behind_the_template_s_handler(stage: Stage) -> None:
@@ -37,20 +44,21 @@ def test_without_a_token_there_is_no_access(stage: Stage) -> None:
     assert api.call("GET", "/v1/groups").status == 401
 
 
-def test_the_tick_asks_for_a_sweep_of_every_shard(stage: Stage) -> None:
+def test_the_tick_has_every_shard_swept_and_watched(stage: Stage) -> None:
     stage.messages()
     stage.tick()
-    sent = [json.loads(body) for body in stage.messages()]
-    assert sorted(each["shard"] for each in sent) == list(range(8))
-    for message in sent:
-        stage.work(json.dumps(message))
+    bodies = stage.messages()
+    sent = sorted((each["kind"], each["shard"]) for each in map(json.loads, bodies))
+    assert sent == [(kind, shard) for kind in ("sweep", "watch") for shard in range(8)]
+    for body in bodies:
+        stage.work(body)
 
 
 def test_a_silent_source_is_noticed_by_the_sweep_and_heard_again_by_the_api(
     stage: Stage, cloud: SimCloud
 ) -> None:
     api = stage.api()
-    group = _create_group(api, cloud, once="silence")
+    group = create_group(api, cloud, once="silence")
     wanted = {"name": "out", "group_id": group["id"], "type": "change_in_capacity", "adjustment": 0}
     policy = api.post("/v1/policies", wanted)
     webhook = api.post(f"/v1/policies/{policy['id']}/webhooks", {"name": "a", "expected_every": 60})
@@ -62,50 +70,83 @@ def test_a_silent_source_is_noticed_by_the_sweep_and_heard_again_by_the_api(
     assert api.get(f"/v1/webhooks/{webhook['id']}")["source"]["state"] == "ok"
     told = api.get(f"/v1/activities?group_id={group['id']}")["activities"]
     assert [each["kind"] for each in told if "source" in each["kind"]] == ["source_heard", "source_silent"]
-    path = f"/v1/groups/{group['id']}"
-    message = _message_for(stage, group["id"])
-    api.delete(path)
-    _work_until_gone(stage, api, path, message)
-    stage.messages()
-    for noun in ("credentials", "launch-configurations"):
-        for each in api.get(f"/v1/{noun}")[noun.replace("-", "_")]:
-            api.delete(f"/v1/{noun}/{each['id']}")
+    end_group(stage, api, group["id"])
 
 
 def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
     api = stage.api()
     stage.messages()
-    group = _create_group(api, cloud)
+    group = create_group(api, cloud)
     path = f"/v1/groups/{group['id']}"
-    converge = _message_for(stage, group["id"])
-    post_samples = _use_intake(api, path)
-    _work_until(stage, api, group["id"], converge, in_service=2)
-    assert len(_servers(cloud)) == 2
+    converge = message_for(stage, group["id"])
+    post_samples = use_intake(api, path)
+    work_until(stage, api, group["id"], converge, in_service=2)
+    assert len(servers(cloud)) == 2
 
     trust = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
     api.call("PATCH", path, {"credential_id": trust["id"]})
-    hook = _use_policies_and_webhooks(api, group["id"])
+    hook = use_policies_and_webhooks(api, group["id"])
     fired = api.call("POST", hook)
     assert (fired.status, fired.document["outcome"]) == (202, "executed")
-    _work_until(stage, api, group["id"], converge, in_service=3)
-    _read_history(api, group["id"])
-    _use_schedules(stage, api, group["id"])
-    _use_members(api, path)
-    _use_alarms(api, group["id"])
+    work_until(stage, api, group["id"], converge, in_service=3)
+    read_history(api, group["id"])
+    use_schedules(stage, api, group["id"])
+    use_members(api, path)
+    use_alarms(api, group["id"])
     assert api.post(post_samples, {"samples": [{"metric": "cpu", "value": 1}]})["accepted"] == 1
     many = [{"metric": f"m{number}", "value": 1} for number in range(8)]
     assert api.post(post_samples, {"samples": many})["accepted"] == len(many)
     assert len(api.get(f"{path}/metrics")["metrics"]) == 1 + len(many)
-    _use_aodh(api, cloud, group["id"])
+    use_aodh(api, cloud, group["id"])
 
-    api.delete(path)
-    _work_until_gone(stage, api, path, converge)
+    end_group(stage, api, group["id"])
     assert cloud.world.alarms == {}
-    assert _servers(cloud) == []
-    for noun in ("credentials", "launch-configurations"):
-        for each in api.get(f"/v1/{noun}")[noun.replace("-", "_")]:
-            api.delete(f"/v1/{noun}/{each['id']}")
+    assert servers(cloud) == []
     assert set(api.get("/v1/limits")["used"].values()) == {0}
+
+
+def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCloud) -> None:
+    """By the minute's message to watch, by the message to judge at once, and when the API is asked."""
+    api = stage.api()
+    stage.messages()
+    group = create_group(api, cloud, once="judged")
+    path = f"/v1/groups/{group['id']}"
+    intake = use_intake(api, path).removesuffix("/samples")
+    work_until(stage, api, group["id"], message_for(stage, group["id"]), in_service=2)
+    members = api.get(f"{path}/members")["members"]
+    watching = watch_group(api, group["id"])
+    post_samples(api, group["id"], intake, [each["server_id"] for each in members])
+    let_hours_pass(stage, group["project_id"], group["id"], hours=30)
+    told = api.call("POST", f"/v1/policies/{watching.foreseeing}/executions")
+    assert told.document["outcome"] == "no_data", "one call makes whole hours of a day at most"
+
+    for shard in range(8):
+        stage.work(json.dumps({"kind": "watch", "shard": shard, "after": None}))
+    assert api.get(path)["desired_capacity"] == 4
+    by_source = {
+        each["source"]: each["outcome"]
+        for each in api.get(f"/v1/executions?group_id={group['id']}")["executions"]
+    }
+    assert by_source[f"policy:{watching.tracking}"] == "executed"
+    assert by_source[f"alarm:{watching.high}"] == "outvoted"
+    evaluation = api.get(f"/v1/policies/{watching.tracking}")["evaluation"]
+    assert (evaluation["value"], evaluation["recommended"], evaluation["decided"]) == (90, 4, 4)
+    assert len(api.get(f"/v1/policies/{watching.foreseeing}")["forecast"]["hours"]) == 48
+    again = api.call("POST", f"/v1/policies/{watching.tracking}/executions")
+    assert again.document["outcome"] == "no_change"
+
+    stage.messages()
+    post_latency(api, intake)
+    (judge,) = [body for body in stage.messages() if json.loads(body)["kind"] == "judge"]
+    stage.work(judge)
+    states = {each["id"]: each["state"] for each in api.get("/v1/alarms")["alarms"]}
+    assert states == dict.fromkeys((watching.high, watching.quick, watching.both), "alarm")
+    by_hand = api.put(f"/v1/alarms/{watching.high}/state", {"state": "alarm", "reason": "a drill"})
+    assert by_hand["state_reason"] == "a drill"
+    use_signed_webhooks(api, watching.adding)
+    for alarm in (watching.both, watching.quick):
+        api.delete(f"/v1/alarms/{alarm}")
+    end_group(stage, api, group["id"])
 
 
 def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage) -> None:
@@ -126,173 +167,3 @@ def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage)
 def test_the_handlers_are_those_of_the_front_door(stage: Stage, logical: str) -> None:
     """A Blueprint's event handler would be chalicelib.x.f, and app.py never imported."""
     assert stage.described(logical).handler.startswith("app.")
-
-
-def _create_group(api: Gateway, cloud: SimCloud, once: str = "once") -> Any:
-    """Create a group with all that it needs, each asked for twice as after a lost answer."""
-    assert api.get("/healthcheck")["status"] == "ok"
-    credential = api.post("/v1/credentials", _application_credential(cloud))
-    server = {"image": simulated.IMAGE, "flavor": simulated.FLAVOR}
-    wanted = {"name": "web", "server": server, "client_token": once}
-    configuration = api.post("/v1/launch-configurations", wanted)
-    assert api.post("/v1/launch-configurations", wanted) == configuration
-    for noun, made in (("credentials", credential), ("launch-configurations", configuration)):
-        assert api.get(f"/v1/{noun}/{made['id']}")["id"] == made["id"]
-    group = {
-        "name": "web",
-        "launch_configuration_id": configuration["id"],
-        "credential_id": credential["id"],
-        "min_size": 0,
-        "max_size": 4,
-        "desired_capacity": 2,
-        "cooldown": 0,
-        "client_token": once,
-    }
-    made = api.post("/v1/groups", group)
-    assert api.post("/v1/groups", group)["id"] == made["id"]
-    api.patch(f"/v1/groups/{made['id']}", {"name": "renamed"})
-    api.put(f"/v1/groups/{made['id']}/freeze", {"reason": "for a moment"})
-    api.delete(f"/v1/groups/{made['id']}/freeze")
-    assert [each["name"] for each in api.get("/v1/groups")["groups"]] == ["renamed"]
-    return made
-
-
-def _application_credential(cloud: SimCloud) -> dict[str, Any]:
-    url = f"{cloud.auth_url}/users/{stable_id('user', 'demo')}/application_credentials"
-    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
-    name = str(uuid.uuid4())
-    answer = requests.post(url, json={"application_credential": {"name": name}}, headers=token, timeout=10)
-    made = answer.json()["application_credential"]
-    return {
-        "name": "handed over",
-        "type": "application_credential",
-        "application_credential_id": made["id"],
-        "application_credential_secret": made["secret"],
-    }
-
-
-def _use_policies_and_webhooks(api: Gateway, group_id: str) -> str:
-    """Make, change and delete some; return the path of a webhook that is left."""
-    wanted = {"name": "out", "group_id": group_id, "type": "change_in_capacity", "adjustment": 2}
-    policy, gone = api.post("/v1/policies", wanted), api.post("/v1/policies", wanted)
-    api.delete(f"/v1/policies/{gone['id']}")
-    api.patch(f"/v1/policies/{policy['id']}", {"adjustment": 1})
-    assert api.get(f"/v1/policies?group_id={group_id}")["policies"] == api.get("/v1/policies")["policies"]
-    tracking = {**wanted, "type": "target_tracking", "metric": "cpu", "target": 60}
-    del tracking["adjustment"]
-    watching = api.post("/v1/policies", tracking)
-    assert api.get(f"/v1/policies/{watching['id']}")["evaluation"] is None
-    webhooks = f"/v1/policies/{policy['id']}/webhooks"
-    webhook, revoked = api.post(webhooks, {"name": "a"}), api.post(webhooks, {"name": "b"})
-    api.delete(f"/v1/webhooks/{revoked['id']}")
-    api.patch(f"/v1/webhooks/{webhook['id']}", {"name": "c"})
-    assert [each["name"] for each in api.get(webhooks)["webhooks"]] == ["c"]
-    rotated = api.post(f"/v1/webhooks/{webhook['id']}/rotations", {"keep_previous": 0})
-    begin, stage, path = str(rotated["url"]).partition("/api/")
-    assert (begin, stage) == ("https://api.test", "/api/"), "links lead through API Gateway's stage"
-    return f"/{path}"
-
-
-def _use_alarms(api: Gateway, group_id: str) -> None:
-    """Make, change and delete some; leave one with an action to the group's end."""
-    (policy,) = api.get(f"/v1/policies?group_id={group_id}")["policies"]
-    wanted = {
-        "name": "cpu-high",
-        "group_id": group_id,
-        "metric": "cpu",
-        "comparison_operator": "gt",
-        "threshold": 80,
-        "alarm_actions": [policy["id"]],
-    }
-    alarm, gone = api.post("/v1/alarms", wanted), api.post("/v1/alarms", wanted)
-    api.delete(f"/v1/alarms/{gone['id']}")
-    api.patch(f"/v1/alarms/{alarm['id']}", {"threshold": 90})
-    api.put(f"/v1/alarms/{alarm['id']}/state", {"state": "ok"})
-    (shown,) = api.get("/v1/alarms")["alarms"]
-    assert api.get(f"/v1/alarms?group_id={group_id}")["alarms"] == [shown]
-    assert api.get(f"/v1/alarms/{alarm['id']}") == shown
-    history = api.get(f"/v1/alarms/{alarm['id']}/history")["history"]
-    assert [each["event"] for each in history] == ["manual_state", "rule_change", "creation"]
-
-
-def _use_aodh(api: Gateway, cloud: SimCloud, group_id: str) -> None:
-    """Have Aodh keep an alarm, and call its hook as Aodh does; leave it to the group's end."""
-    wanted = {"name": "busy", "group_id": group_id, "backend": "aodh", "metric": "cpu"}
-    alarm = api.post("/v1/alarms", {**wanted, "comparison_operator": "gt", "threshold": 80})
-    (kept,) = cloud.world.alarms.values()
-    url = kept.document["ok_actions"][0]
-    for _ in range(2):
-        notice = {"alarm_id": kept.id, "current": "ok", "reason": "all is well"}
-        assert api.post(url[url.index("/v1/") :], notice) == {"executions": []}
-    (listed,) = [each for each in api.get("/v1/alarms")["alarms"] if each["id"] == alarm["id"]]
-    assert (listed["state"], listed["state_reason"]) == ("ok", "all is well")
-
-
-def _read_history(api: Gateway, group_id: str) -> None:
-    (execution,) = api.get(f"/v1/executions?group_id={group_id}")["executions"]
-    by_policy = api.get(f"/v1/policies/{execution['policy_id']}/executions")["executions"]
-    assert by_policy == [api.get(f"/v1/executions/{execution['id']}")]
-    assert api.get(f"/v1/activities?group_id={group_id}")["activities"]
-
-
-def _use_schedules(stage: Stage, api: Gateway, group_id: str) -> None:
-    """Have one set sizes and one execute a policy, in a few seconds; leave both to the group's end."""
-    (policy,) = api.get("/v1/policies")["policies"]
-    soon = datetime.now(UTC) + timedelta(seconds=3)
-    wanted = {"name": "larger", "group_id": group_id, "max_size": 5, "at": soon.isoformat()}
-    larger, gone = api.post("/v1/schedules", wanted), api.post("/v1/schedules", wanted)
-    api.delete(f"/v1/schedules/{gone['id']}")
-    api.patch(f"/v1/schedules/{larger['id']}", {"name": "larger still"})
-    out = api.post("/v1/schedules", {"name": "out", "policy_id": policy["id"], "at": soon.isoformat()})
-    of_group = api.get(f"/v1/schedules?group_id={group_id}")["schedules"]
-    assert of_group == api.get("/v1/schedules")["schedules"]
-    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()))
-    for shard in range(8):
-        stage.work(json.dumps({"kind": "sweep", "shard": shard}))
-    for schedule in (larger, out):
-        assert api.get(f"/v1/schedules/{schedule['id']}")["last_firing"]["outcome"] == "executed"
-    group = api.get(f"/v1/groups/{group_id}")
-    assert (group["max_size"], group["desired_capacity"]) == (5, 4)
-
-
-def _use_intake(api: Gateway, path: str) -> str:
-    """Make, revoke and rotate intakes of the group; return where its samples are posted."""
-    api.put(f"{path}/intake", {})
-    api.delete(f"{path}/intake")
-    api.put(f"{path}/intake", {})
-    url = api.post(f"{path}/intake/rotations", {"keep_previous": 0})["url"]
-    assert api.get(f"{path}/intake")["url"] is None
-    return f"/{str(url).partition('/api/')[2]}/samples"
-
-
-def _use_members(api: Gateway, path: str) -> None:
-    member = api.get(f"{path}/members")["members"][0]["id"]
-    api.patch(f"{path}/members/{member}", {"protected": True})
-    assert api.get(f"{path}/members/{member}")["protected"]
-    api.delete(f"{path}/members/{member}?replace=false")
-
-
-def _message_for(stage: Stage, group_id: str) -> str:
-    """Return the message that the API has put on the queue."""
-    return next(body for body in stage.messages() if json.loads(body).get("group_id") == group_id)
-
-
-def _work_until(stage: Stage, api: Gateway, group_id: str, message: str, *, in_service: int) -> None:
-    for _ in range(_ROUNDS_MAX):
-        stage.work(message)
-        group = api.get(f"/v1/groups/{group_id}")
-        if group["in_service"] == in_service and group["status"] == "active":
-            return
-    raise AssertionError(group)
-
-
-def _work_until_gone(stage: Stage, api: Gateway, path: str, message: str) -> None:
-    for _ in range(_ROUNDS_MAX):
-        stage.work(message)
-        if api.call("GET", path).status == 404:
-            return
-    raise AssertionError(f"{path} is still there")
-
-
-def _servers(cloud: SimCloud) -> list[str]:
-    return [server.id for server in cloud.world.servers.values() if server.gone_at is None]

@@ -46,7 +46,7 @@ def test_all_tables_are_there_on_demand_and_what_nobody_could_make_again_is_prot
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         ttl = properties.get("TimeToLiveSpecification", {})
         assert ttl.get("AttributeName") == schema.expires_by
-        history = schema.name in {"executions", "activities", "policy-states"}
+        history = schema.name in {"executions", "activities", "alarm-history", "folds", "policy-states"}
         recovery = properties.get("PointInTimeRecoverySpecification", {})
         assert recovery.get("PointInTimeRecoveryEnabled", False) is not history
         assert properties["DeletionProtectionEnabled"] is not history
@@ -61,6 +61,28 @@ def test_the_queue_gives_up_on_a_message_only_after_the_function_has(template: P
     assert events["Properties"]["BatchSize"] == 1
     assert queue["VisibilityTimeout"] >= template.resources["Work"]["Properties"]["Timeout"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailedWorkQueue", "Arn"]}
+
+
+def test_somebody_is_told_of_a_message_that_failed_for_good(template: PackagedTemplate) -> None:
+    """Whoever the optional topic tells; without one the alarm is still there to be seen."""
+    ((name, alarm),) = template.of_type("AWS::CloudWatch::Alarm").items()
+    assert name == "FailedWorkAlarm"
+    properties = alarm["Properties"]
+    (dimension,) = properties["Dimensions"]
+    assert dimension == {"Name": "QueueName", "Value": {"Fn::GetAtt": ["FailedWorkQueue", "QueueName"]}}
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    told, topics, nobody = properties["AlarmActions"]["Fn::If"]
+    assert template.document["Conditions"][told] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorTopic"}, ""]}]
+    }
+    assert (topics, nobody) == ([{"Ref": "OperatorTopic"}], {"Ref": "AWS::NoValue"})
+    assert template.document["Parameters"]["OperatorTopic"]["Default"] == ""
+
+
+def test_the_tick_comes_as_often_as_judging_counts_on(template: PackagedTemplate) -> None:
+    (events,) = template.resources["Tick"]["Properties"]["Events"].values()
+    assert events["Properties"]["Schedule"] == "rate(1 minute)"
+    assert settings.read(_environment()).limits.tick_seconds == 60
 
 
 def test_a_round_is_over_before_its_function_is_and_that_before_the_lease(template: PackagedTemplate) -> None:
@@ -105,12 +127,14 @@ def test_every_setting_is_a_parameter_or_left_out_for_a_reason() -> None:
     no_such_file_in_the_bundle = {"OS_CACERT"}
     fixed_with_the_resources = {"TABLE_PREFIX", "SHARDS"}
     matched_to_the_functions_time = {"STEPS_MAX", "ROUND_SECONDS", "LEASE_SECONDS", "ADOPTION_SECONDS"}
+    the_rate_of_the_tick = {"TICK_SECONDS"}
     assert asked == set(variables()) | (
         by_chalice_or_lambda
         | never_in_a_template
         | no_such_file_in_the_bundle
         | fixed_with_the_resources
         | matched_to_the_functions_time
+        | the_rate_of_the_tick
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.tables.schema import tables
+from deploy.parameters import PARAMETERS
 from deploy.policies import FUNCTIONS, KEY, QUEUE, TABLES, policy
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "deploy.md"
@@ -62,8 +63,9 @@ def test_history_is_never_changed_or_deleted() -> None:
 
 
 def test_rounds_cannot_make_what_owners_ask_for_nor_read_what_was_decided() -> None:
-    asked_for = ("groups", "policies", "webhooks", "tokens", "schedules", "launch-configurations")
+    asked_for = ("groups", "policies", "webhooks", "tokens", "alarms", "schedules", "launch-configurations")
     assert not [table for table in asked_for if may("work", "PutItem", table)]
+    assert not may("work", "UpdateItem", "policies")
     executions = {place: TABLES["work"][place] for place in TABLES["work"] if place.startswith("executions")}
     assert executions == {"executions": ("PutItem",)}
 
@@ -73,10 +75,25 @@ def test_rounds_cannot_find_a_webhook_by_its_token() -> None:
     assert not may("work", "Query", "tokens")
 
 
-def test_rounds_neither_make_intakes_nor_find_them_by_their_tokens_nor_write_samples() -> None:
+def test_rounds_neither_make_intakes_nor_find_them_by_their_tokens() -> None:
     assert not may("work", "PutItem", "intakes")
     assert not may("work", "GetItem", "intake-tokens")
-    assert not may("work", "PutItem", "folds")
+
+
+def test_only_rounds_find_what_is_due_overdue_or_watched_across_all_projects() -> None:
+    """These indexes have no project in their keys."""
+    across = {
+        f"{schema.name}/index/{index['IndexName']}"
+        for schema in tables()
+        for index in schema.indexes
+        if index["KeySchema"][0]["AttributeName"].endswith("_shard")
+    }
+    assert {place.rpartition("/")[2] for place in across} == {"due", "overdue", "watched"}
+    assert [f for f in FUNCTIONS if across & set(TABLES[f])] == ["work"]
+
+
+def test_nobody_deletes_samples_which_expire() -> None:
+    assert not [function for function in FUNCTIONS if may(function, "DeleteItem", "folds")]
 
 
 def test_nobody_lists_tokens() -> None:
@@ -99,9 +116,29 @@ def test_policies_name_one_stage_only() -> None:
 
 
 def test_the_documentation_has_the_same_table() -> None:
-    rows = re.findall(
-        r"^\| `([a-z/_-]+)` \| ([A-Za-z, ]*) ?\| ([A-Za-z, ]*) ?\|$", DOCUMENTED.read_text(), re.MULTILINE
+    """Row by row, in the order of the alphabet; each place once."""
+    api, work = TABLES["api_handler"], TABLES["work"]
+    rows = [
+        f"| `{place}` | {', '.join(api.get(place, ()))} | {', '.join(work.get(place, ()))} |"
+        for place in sorted({*api, *work})
+    ]
+    found = re.findall(
+        r"^\| `[a-z-]+(?:/index/[a-z_]+)?` \|.*\|$", _section("What each function may do"), re.MULTILINE
     )
-    for column, function in ((1, "api_handler"), (2, "work")):
-        documented = {row[0]: tuple(re.findall(r"\w+", row[column])) for row in rows}
-        assert {place: actions for place, actions in documented.items() if actions} == TABLES[function]
+    assert found == rows
+
+
+def test_the_documentation_names_every_parameter() -> None:
+    text = _section("Parameters")
+    quotas = [each for each in PARAMETERS if each.variable.startswith("QUOTA_")]
+    assert [
+        each.variable for each in PARAMETERS if each not in quotas and f"`{each.variable}`" not in text
+    ] == []
+    assert set(re.findall(r"`(?:QUOTA)?(_[A-Z_]+)`", text)) == {
+        each.variable.removeprefix("QUOTA") for each in quotas
+    }
+
+
+def _section(title: str) -> str:
+    """Return what the documentation says under a title."""
+    return DOCUMENTED.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]

@@ -72,6 +72,8 @@ def test_what_cannot_be_made_again_is_protected_and_kept() -> None:
     assert set(resources) - kept == {
         "ExecutionsTable",
         "ActivitiesTable",
+        "AlarmHistoryTable",
+        "FoldsTable",
         "PolicyStatesTable",
         "WorkQueue",
         "FailedWorkQueue",
