@@ -17,6 +17,7 @@ from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
 from chalicelib.core.forecast import Predictive
+from chalicelib.core.group import Group
 from chalicelib.core.ids import AlarmId, PolicyId, UserId
 from chalicelib.core.pace import Behavior
 from chalicelib.core.policy import Policy, ScalingRule
@@ -24,11 +25,12 @@ from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.sample import Batch, Sample, one
 from chalicelib.core.steps import Interval, StepScaling
 from chalicelib.core.tracking import TargetTracking
-from chalicelib.flows import scale, watch
+from chalicelib.flows import groups, scale, watch
 from chalicelib.flows.observe import observe
 from tests.core import factories
 from tests.core.factories import a_threshold, an_alarm, by
-from tests.world import QUOTA, World, key
+from tests.simulation.crash import Executioner, mortal
+from tests.world import CALLER, QUOTA, World, key
 
 TRACKING = TargetTracking(
     metric="cpu", target=60, unready_seconds=0, into=Behavior(stabilization_seconds=180)
@@ -250,6 +252,24 @@ def test_target_tracking_changes_a_group_once_a_tick(world: World) -> None:
     minutes(world, 90)
     judge(world)
     assert (size(world), len(executions(world))) == (5, 1)
+
+
+@pytest.mark.parametrize("calls", range(9))
+def test_a_size_that_somebody_sets_while_a_tick_is_judged_is_not_taken_back(world: World, calls: int) -> None:
+    policy(world, "track", TRACKING)
+    report(world, 60)
+    world.clock.pass_(60)
+
+    def ten(group: Group) -> Group:
+        return replace(group, desired_capacity=10)
+
+    def meanwhile() -> None:
+        groups.change(world.services, CALLER, factories.GROUP, ten, generation=None, request_id="req-p")
+
+    interrupted = mortal(world.services, Executioner(calls, meanwhile=meanwhile))
+    for shard in range(world.limits.shards):
+        watch.watch(interrupted, shard, None)
+    assert size(world) == 10
 
 
 def test_target_tracking_that_somebody_executes_looks_at_its_metric_at_once(world: World) -> None:
