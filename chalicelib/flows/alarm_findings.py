@@ -149,11 +149,23 @@ def _voice(
         project_id=alarm.project_id,
         policy_id=policy.id,
         source=f"alarm:{alarm.id}",
-        event_id=f"{alarm.id}:{tick.isoformat()}",
+        event_id=_event_id(finding, tick),
         event=event,
         request_id=request_id,
     )
     return (Voice(ask=ask, policy=policy),)
+
+
+def _event_id(finding: Finding, tick: datetime) -> str:
+    """Return the name of what the alarm says: one that lasts says it again in each tick, others say it once.
+
+    Two ticks may find the same change, where the first died before it was written or the second reads it as
+    it was a moment ago: the generation that it starts from tells that it is the same.
+    """
+    alarm = finding.new
+    if alarm.state is AlarmState.ALARM:
+        return f"{alarm.id}:{tick.isoformat()}"
+    return f"{alarm.id}:{finding.was.generation}:{alarm.state}"
 
 
 def direction_in(state: AlarmState) -> DirectionLimit:

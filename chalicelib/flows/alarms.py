@@ -113,7 +113,8 @@ def _act(s: Services, finding: Finding, now: datetime, request_id: str) -> None:
     asked = voices(s, [finding], now, (), request_id)
     if asked:
         alarm = finding.new
-        scale_together(s, GroupKey(project_id=alarm.project_id, group_id=alarm.group_id), asked)
+        key = GroupKey(project_id=alarm.project_id, group_id=alarm.group_id)
+        scale_together(s, key, lambda _: asked)
 
 
 def delete(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib.core.alarm import Alarm, ThresholdRule
 from chalicelib.core.fold import COARSE_SECONDS
 from chalicelib.core.policy import Policy
@@ -14,13 +16,20 @@ def attend(s: Services, was: Alarm | Policy | None, new: Alarm | Policy | None) 
     """Have samples kept as ``new`` needs them, and no closer than anybody needs them without ``was``.
 
     What comes before this, in the half minute that it takes to be known everywhere, or if we die first, is
-    kept in minutes: what looks closely then finds nothing yet, and nothing scales.
+    kept in minutes: what looks closely then finds nothing yet, and nothing scales. The minute's judging makes
+    it good (``keep``), also where one that came and one that went did not see each other.
     """
     closely, before = _looked_at_closely(new), _looked_at_closely(was)
     if new is not None and closely is not None:
         s.meters.watch(_key(new), closely, fine=True)
     if was is not None and before is not None and before != closely and not _needed(s, was, before):
         s.meters.watch(_key(was), before, fine=False)
+
+
+def keep(s: Services, key: GroupKey, watched: Iterable[Alarm | Policy]) -> None:
+    """Have samples kept as closely as all of ``watched``, which are of one group, look at them."""
+    for metric in sorted({metric for one in watched if (metric := _looked_at_closely(one)) is not None}):
+        s.meters.watch(key, metric, fine=True)
 
 
 def _needed(s: Services, gone: Alarm | Policy, metric: str) -> bool:

@@ -99,7 +99,7 @@ def abandon(s: Services, group: Group, was: Alarm, entry: AlarmHistoryEntry, *, 
     """
     try:
         _withdraw(s, was, s.credentials.get(group.project_id, group.credential_id), request_id)
-    except (Conflict, Forbidden, Invalid) as refusal:
+    except (Conflict, Forbidden, Invalid, NotFound) as refusal:
         _log.warning("alarm %s goes here, and perhaps stays in its backend: %s", was.id, refusal)
     s.alarms.delete(was, entry)
 

@@ -28,6 +28,7 @@ from chalicelib.core.tracking import MetricKind, TargetTracking
 from chalicelib.flows import alarm_findings, measure
 from chalicelib.flows.alarm_findings import Finding, findings
 from chalicelib.flows.measure import Measured, measured, state_of
+from chalicelib.flows.nudge import key_of
 from chalicelib.flows.readings import Readings, read
 from chalicelib.flows.scale import Ask
 from chalicelib.flows.together import Voice, scale_together
@@ -64,38 +65,32 @@ def judge(
     readings = read(s, [need for need in needs if need is not None], now)
     found = findings(s, awake, readings)
     request_id = f"req-{s.new_id()}"
-    looks = _looks(s, key, policies, readings)
-    voices = [
-        *alarm_findings.voices(s, found, tick, _conditions(policies), request_id),
-        *(voice for look in looks for voice in _voice(look, tick, request_id)),
-    ]
+    asked = alarm_findings.voices(s, found, tick, _conditions(policies), request_id)
+    looks: Sequence[_Look] = ()
+
+    def speak(group: Group) -> Sequence[Voice]:
+        nonlocal looks
+        looks = _looks(s, group, policies, readings)
+        return [*asked, *(voice for look in looks for voice in _voice(look, tick, request_id))]
+
     decisions: dict[str, Decision] = {}
-    if voices:
+    if asked or policies:
         with suppress(NotFound):  # the group has just ended: so will its alarms and policies
-            made = scale_together(s, key, voices)
-            decisions = {v.policy.id: d for v, d in zip(voices, made, strict=True) if v.quiet}
+            heard = scale_together(s, key, speak)
+            decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
     _write_alarms(s, found, now)
     _remember(s, looks, decisions, now)
 
 
-def _looks(s: Services, key: GroupKey, policies: Sequence[Policy], readings: Readings) -> Sequence[_Look]:
-    """Look at the metric of each policy; of a group that is gone or going there is nothing to see."""
-    group = _living(s, key) if policies else None
-    if group is None:
+def _looks(s: Services, group: Group, policies: Sequence[Policy], readings: Readings) -> Sequence[_Look]:
+    """Look at the metric of each policy; of a group that is going there is nothing to see."""
+    if group.deleting or not policies:
         return ()
-    members = s.members.of_group(key)
+    members = s.members.of_group(key_of(group))
     return [
         _Look(policy=policy, seen=measured(s, policy, group, members, state_of(s, policy), readings))
         for policy in policies
     ]
-
-
-def _living(s: Services, key: GroupKey) -> Group | None:
-    try:
-        group = s.groups.get(key.project_id, key.group_id)
-    except NotFound:
-        return None
-    return None if group.deleting else group
 
 
 def _conditions(policies: Sequence[Policy]) -> Sequence[OutCondition]:

@@ -7,13 +7,14 @@ counted again.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.core.errors import TooLarge
+from chalicelib.core.errors import TooLarge, Unavailable
 from chalicelib.core.fold import (
     EARLY_SECONDS,
     FINE_SECONDS,
@@ -30,6 +31,8 @@ from chalicelib.core.sample import Batch, Measure, Rejection, Sample
 from chalicelib.core.series import Series
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
+
+_log = logging.getLogger(__name__)
 
 SAMPLES_MAX = 10_000
 """How many samples one request may have."""
@@ -77,7 +80,7 @@ def observe(s: Services, key: GroupKey, batch: Batch, *, default_batch_id: str) 
         _refuse_unknown(meters, readings, verdicts)
         _store(s, readings, _batch_name(batch, default_batch_id), meters.fine, verdicts)
         if any(reading.series.metric in meters.fine for reading in readings.values()):
-            s.queue.judge_soon(key, period_of(now, FINE_SECONDS))
+            _have_judged(s, key, now)
     rejected = tuple(Rejection(index=place, reason=verdicts[place]) for place in sorted(verdicts))
     return Observed(len(readings), rejected)
 
@@ -167,6 +170,14 @@ def _store(
         if (reading.series, start) in full:
             verdicts[place] = full[reading.series, start]
             del readings[place]
+
+
+def _have_judged(s: Services, key: GroupKey, now: datetime) -> None:
+    """Have the group judged promptly; if the queue does not answer, leave it to the minute."""
+    try:
+        s.queue.judge_soon(key, period_of(now, FINE_SECONDS))
+    except Unavailable:
+        _log.warning("queue unavailable: group %s waits for the minute's judging", key.group_id)
 
 
 def _batch_name(batch: Batch, default_batch_id: str) -> bytes:

@@ -6,7 +6,7 @@ remembers the tick it was changed in, so that a tick that is judged twice change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.core.asked import Proposal
@@ -14,7 +14,7 @@ from chalicelib.core.decision import Decision, decide
 from chalicelib.core.execution import Explanation, Outcome, Rule, Step, Verdict
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
-from chalicelib.core.policy import Policy
+from chalicelib.core.policy import Policy, PolicyMode
 from chalicelib.core.reconcile import Reconciled, Want, reconciled
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows.nudge import nudge
@@ -41,18 +41,29 @@ class Voice:
     quiet: bool = False
 
 
-def scale_together(s: Services, key: GroupKey, voices: Sequence[Voice]) -> Sequence[Decision]:
-    """Decide for one group what the voices ask, write the outcomes, and return them, one for each voice.
+Speak = Callable[[Group], Sequence[Voice]]
+"""Returns what is asked of the group as it was read."""
+
+Heard = Sequence[tuple[Voice, Decision]]
+
+
+def scale_together(s: Services, key: GroupKey, speak: Speak) -> Heard:
+    """Decide for one group what its voices ask, write the outcomes, and return them with the voices.
+
+    Args:
+        speak: asked anew where somebody else wrote the group meanwhile: what was computed from the size that
+            it had then would take back the one that it has now.
 
     Raises:
         NotFound: the group is gone.
         Unavailable: the group is written by others all the time, or the tables do not answer.
     """
-    return until_not_stale(s, lambda: _attempt(s, key, voices))
+    return until_not_stale(s, lambda: _attempt(s, key, speak))
 
 
-def _attempt(s: Services, key: GroupKey, voices: Sequence[Voice]) -> Sequence[Decision]:
+def _attempt(s: Services, key: GroupKey, speak: Speak) -> Heard:
     group, now = s.groups.get(key.project_id, key.group_id), s.now()
+    voices = speak(group)
     decisions = [decide(voice.policy, group, voice.ask.event, now) for voice in voices]
     wants = [_want(group, voice, made) for voice, made in zip(voices, decisions, strict=True)]
     result = reconciled([want for want in wants if want is not None], group.desired_capacity)
@@ -67,7 +78,7 @@ def _attempt(s: Services, key: GroupKey, voices: Sequence[Voice]) -> Sequence[De
     for voice, decision in in_order:
         if not voice.quiet or _tells(decision, group):
             _write(s, group, voice, decision)
-    return decisions
+    return list(zip(voices, decisions, strict=True))
 
 
 def _tells(decision: Decision, group: Group) -> bool:
@@ -79,9 +90,11 @@ def _want(group: Group, voice: Voice, decision: Decision) -> Want | None:
     """Return what the policy wants of the group, None where it has nothing to say.
 
     One that is held may not act, but still has its say: while it wants to grow nothing shrinks, and nobody
-    goes below what it wants.
+    goes below what it wants. A shadow has none, not even by not knowing its metric.
     """
     policy, size = voice.policy, decision.wanted
+    if policy.mode is PolicyMode.SHADOW:
+        return None
     if decision.outcome is Outcome.NO_DATA:
         return Want(policy_id=policy.id, name=policy.name, capacity=None)
     if decision.outcome not in _HAS_AN_OPINION or size is None:

@@ -17,6 +17,7 @@ from chalicelib.core.errors import ThermostatError
 from chalicelib.core.fold import FINE_SECONDS
 from chalicelib.core.ids import GroupId
 from chalicelib.core.policy import Policy
+from chalicelib.flows.attention import keep
 from chalicelib.flows.judge import judge
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey, Page
@@ -53,6 +54,8 @@ def watch(s: Services, shard: int, after: str | None, part: int = _PART) -> None
             _judge_whole(s, key, watched, cut=key.group_id == end)
         except ThermostatError as error:
             _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
+        except Exception:  # noqa: BLE001 -- the boundary between owners: it is one group's trouble
+            _log.exception("group %s could not be judged", key.group_id)
 
 
 def judge_promptly(s: Services, key: GroupKey) -> None:
@@ -63,6 +66,7 @@ def judge_promptly(s: Services, key: GroupKey) -> None:
 def _judge_whole(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:
     """Judge a group; of the one at the end of a part, that may not be all, so all of it is read."""
     alarms, policies = _all_of(s, key) if cut else (watched.alarms, watched.policies)
+    keep(s, key, (*alarms, *policies))
     judge(s, key, alarms, policies, s.limits.tick_seconds)
 
 

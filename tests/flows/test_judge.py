@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -12,23 +13,28 @@ from typing import Any
 import pytest
 
 from chalicelib.core import alarm_history
+from chalicelib.core.activity import ActivityKind
 from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, TimeConstraint
 from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
 from chalicelib.core.forecast import Predictive
-from chalicelib.core.ids import AlarmId, PolicyId, UserId
+from chalicelib.core.group import Group, Observed
+from chalicelib.core.ids import AlarmId, GroupId, PolicyId, UserId
 from chalicelib.core.pace import Behavior
 from chalicelib.core.policy import Policy, ScalingRule
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.sample import Batch, Sample, one
+from chalicelib.core.series import Series
 from chalicelib.core.steps import Interval, StepScaling
 from chalicelib.core.tracking import TargetTracking
-from chalicelib.flows import scale, watch
+from chalicelib.flows import groups, policies, scale, watch
 from chalicelib.flows.observe import observe
+from chalicelib.flows.story import activity
 from tests.core import factories
 from tests.core.factories import a_threshold, an_alarm, by
-from tests.world import QUOTA, World, key
+from tests.simulation.crash import Died, Executioner, mortal
+from tests.world import CALLER, QUOTA, World, key
 
 TRACKING = TargetTracking(
     metric="cpu", target=60, unready_seconds=0, into=Behavior(stabilization_seconds=180)
@@ -252,6 +258,24 @@ def test_target_tracking_changes_a_group_once_a_tick(world: World) -> None:
     assert (size(world), len(executions(world))) == (5, 1)
 
 
+@pytest.mark.parametrize("calls", range(9))
+def test_a_size_that_somebody_sets_while_a_tick_is_judged_is_not_taken_back(world: World, calls: int) -> None:
+    policy(world, "track", TRACKING)
+    report(world, 60)
+    world.clock.pass_(60)
+
+    def ten(group: Group) -> Group:
+        return replace(group, desired_capacity=10)
+
+    def meanwhile() -> None:
+        groups.change(world.services, CALLER, factories.GROUP, ten, generation=None, request_id="req-p")
+
+    interrupted = mortal(world.services, Executioner(calls, meanwhile=meanwhile))
+    for shard in range(world.limits.shards):
+        watch.watch(interrupted, shard, None)
+    assert size(world) == 10
+
+
 def test_target_tracking_that_somebody_executes_looks_at_its_metric_at_once(world: World) -> None:
     tracking = policy(world, "track", TRACKING)
     report(world, 120)
@@ -336,6 +360,59 @@ def test_one_groups_trouble_keeps_no_other_from_being_judged(world: World) -> No
     world.services.policies.delete(factories.PROJECT, gone.id)
     minutes(world, 90, 90)
     assert size(world) == 5
+
+
+class Broken:
+    """Folds that fail in a way that nobody thought of, for one series."""
+
+    def __init__(self, folds: Any, metric: str) -> None:
+        self._folds, self._metric = folds, metric
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._folds, name)
+
+    def read(self, series: Series, *args: Any) -> Any:
+        if series.metric == self._metric:
+            raise OverflowError
+        return self._folds.read(series, *args)
+
+
+def test_not_even_a_bug_of_ours_keeps_another_group_from_being_judged(world: World) -> None:
+    s = world.services
+    other = GroupId("group-0")
+    first = replace(world.group(), id=other, observed=Observed(), generation=1)
+    s.groups.create(first, QUOTA, activity(s, first, ActivityKind.GROUP_CREATED, "made", "req-0"))
+    world.services = replace(s, folds=Broken(s.folds, "odd"))
+    alarm(world, "odd", rule=replace(HIGH, metric="odd"), group_id=other)
+    out = policy(world, "out", by(1))
+    alarm(world, rule=HIGH, alarm_actions=(out.id,))
+    minutes(world, 90, 90)
+    assert size(world) == 4
+
+
+def test_what_an_alarm_says_once_is_said_once_though_it_is_read_as_it_was(world: World) -> None:
+    back = policy(world, "back", by(-1))
+    alarm(world, rule=HIGH, ok_actions=(back.id,))
+    minutes(world, 90, 90)
+    was = world.memory.alarms[factories.PROJECT, AlarmId("alarm-1")]
+    minutes(world, 50, 50)
+    assert (size(world), state(world)) == (2, AlarmState.OK)
+    world.memory.alarms[factories.PROJECT, AlarmId("alarm-1")] = was
+    minutes(world, 50)
+    assert size(world) == 2
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_what_looks_closely_is_kept_closely_from_the_next_minute_on_whoever_died(
+    world: World, calls: int
+) -> None:
+    dies = mortal(world.services, Executioner(calls))
+    new = factories.a_policy(replace(TRACKING, period_seconds=10), cooldown_seconds=0)
+    with suppress(Died):
+        policies.create(dies, new)
+    judge(world)
+    stored = (factories.PROJECT, new.id) in world.memory.policies
+    assert (world.services.meters.of_group(key()).fine == {"cpu"}) == stored
 
 
 def ids(count: int) -> Iterable[AlarmId]:

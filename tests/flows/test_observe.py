@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import TooLarge
+from chalicelib.core.errors import TooLarge, Unavailable
 from chalicelib.core.fold import Fold
 from chalicelib.core.ids import MemberId, ServerId
 from chalicelib.core.member import Member, MemberState
@@ -20,8 +21,10 @@ from chalicelib.core.series import Series, Statistic
 from chalicelib.core.statistics import by_member, datapoints
 from chalicelib.flows.observe import SAMPLES_MAX, Observed, observe
 from chalicelib.ports.samples import Folds
+from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.roster import MemberRoster
 from tests.core.factories import GROUP, NOW, PROJECT, seconds
+from tests.fakes import FakeQueue
 from tests.simulation.crash import Died, Executioner, mortal
 from tests.world import World, key
 
@@ -35,6 +38,13 @@ def world_of(members: int = 2) -> tuple[World, Sequence[Member]]:
     world.settle()
     world.clock.now = NOW + seconds(3600)
     return world, world.members()
+
+
+class Silent(FakeQueue):
+    """A queue that does not answer."""
+
+    def judge_soon(self, key: GroupKey, slot: datetime) -> None:
+        raise Unavailable("queue.unavailable", "The work queue does not answer.")
 
 
 def sample(value: float = 1, *, ago: float = 0, **changes: Any) -> Sample:
@@ -270,3 +280,11 @@ def test_a_thousand_samples_of_one_metric_are_a_handful_of_calls() -> None:
     assert folds.rows == 3, "a row for each minute that it touches"
     assert meters.calls == {"admit": 1}
     assert values(world) == (1000, sum(range(1000)))
+
+
+def test_samples_are_kept_though_nobody_can_be_told_to_judge_them() -> None:
+    world, (member, _) = world_of()
+    world.services.meters.watch(key(), "cpu", fine=True)
+    world.services = replace(world.services, queue=Silent())
+    assert post(world, sample(5, source=member.name)).accepted == 1
+    assert values(world) == (1, 5)

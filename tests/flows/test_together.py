@@ -50,7 +50,7 @@ def outcomes(world: World, *voices: Voice) -> list[Outcome]:
 
 
 def decided(world: World, *voices: Voice) -> list[Decision]:
-    return list(scale_together(world.services, key(), voices))
+    return [decision for _, decision in scale_together(world.services, key(), lambda _: voices)]
 
 
 def recorded(world: World) -> dict[PolicyId | None, Execution]:
@@ -137,3 +137,10 @@ def test_target_tracking_records_only_what_it_changes(world: World) -> None:
     assert outcomes(world, voice(world, "t", TRACKING, wants=7)) == [Outcome.EXECUTED]
     assert world.group().desired_capacity == 7
     assert world.queue.rounds, "a round is asked for"
+
+
+def test_a_shadow_that_does_not_know_its_metric_stands_in_nobodys_way(world: World) -> None:
+    shadow = voice(world, "shadow", TRACKING, mode=PolicyMode.SHADOW)
+    in_ = voice(world, "in", by(-1))
+    assert outcomes(world, shadow, in_) == [Outcome.NO_DATA, Outcome.EXECUTED]
+    assert world.group().desired_capacity == 4

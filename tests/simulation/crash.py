@@ -1,7 +1,8 @@
-"""Death at any call: wraps the ports so that a chosen call to the world is the last of its invocation."""
+"""Death at any call, or somebody else at work: wraps the ports so that it happens at a chosen call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,10 +15,15 @@ class Died(BaseException):
 
 @dataclass
 class Executioner:
-    """Lets a number of calls to the world pass and then kills: before a call takes effect, or after."""
+    """Lets a number of calls to the world pass and then kills: before a call takes effect, or after.
+
+    Attributes:
+        meanwhile: what somebody else does then, instead; it happens once, and nobody dies.
+    """
 
     calls_left: int | None = None
     after_effect: bool = False
+    meanwhile: Callable[[], None] | None = None
 
     def about_to_call(self) -> None:
         """Count a call that is about to take effect."""
@@ -25,12 +31,18 @@ class Executioner:
             return
         self.calls_left -= 1
         if self.calls_left < 0 and not self.after_effect:
-            raise Died
+            self._strike()
 
     def has_called(self) -> None:
         """Count a call that has taken effect."""
         if self.calls_left is not None and self.calls_left < 0:
+            self._strike()
+
+    def _strike(self) -> None:
+        if self.meanwhile is None:
             raise Died
+        self.calls_left = None
+        self.meanwhile()
 
 
 class Mortal:

@@ -1,0 +1,464 @@
+"""Judging, with everything at once: samples of any kind, ticks of any kind, and people in between.
+
+Laws, in every state: the size is within its bounds; each tick changes it once at most, and each executed
+execution stands for one change; nothing changes a frozen group, and nothing comes of a shadow; what is
+unknown shrinks nothing; no size is taken back that somebody else wanted meanwhile; each batch counts once.
+When the faults stop and the load is steady, target tracking comes to rest at its target, or at a bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from chalicelib.core import alarm_history
+from chalicelib.core.alarm import Comparison
+from chalicelib.core.capacity import AdjustmentType
+from chalicelib.core.cron import Cron
+from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.execution import Execution, Outcome
+from chalicelib.core.group import Freeze, Group
+from chalicelib.core.ids import AlarmId, PolicyId, ScheduleId, UserId
+from chalicelib.core.pace import Behavior
+from chalicelib.core.policy import Policy, PolicyMode, ScalingRule
+from chalicelib.core.quota import Quota
+from chalicelib.core.sample import Batch, Sample, one
+from chalicelib.core.schedule import Action, ExecutePolicy, SetSizes
+from chalicelib.core.steps import Interval, StepScaling
+from chalicelib.core.tracking import TargetTracking
+from chalicelib.flows import alarms, groups, policies, schedules, sweep, watch
+from chalicelib.flows.observe import observe
+from tests.core import factories
+from tests.simulation.crash import Died, Executioner, mortal
+from tests.world import CALLER, QUOTA, World, key
+
+MIN_SIZE, MAX_SIZE = 1, 12
+TARGET = 60.0
+OUT, IN, STEPS, TRACK, SHADOW = (
+    PolicyId(f"policy-{name}") for name in ("out", "in", "steps", "track", "shadow")
+)
+HIGH, LOW, DARK = (AlarmId(f"alarm-{name}") for name in ("high", "low", "dark"))
+TRACKING = TargetTracking(
+    metric="cpu", target=TARGET, unready_seconds=0, into=Behavior(stabilization_seconds=180)
+)
+HIGH_RULE = factories.a_threshold(threshold=80, evaluation_periods=2, datapoints_to_alarm=2)
+LOW_RULE = replace(HIGH_RULE, threshold=20, comparison=Comparison.LT)
+KNOWN_FOR = timedelta(minutes=6)
+"""No alarm looks further back: four periods of a minute, and the one that is under way."""
+FOLLOWED_FOR = timedelta(minutes=3)
+"""Nor does target tracking: two periods of a minute, and the one that is under way."""
+
+deaths = st.none() | st.integers(0, 40)
+
+
+@dataclass
+class Ledger:
+    """The groups' port, which writes down every decision that took effect, and holds it to the laws."""
+
+    world: World
+    groups: Any
+    changes: list[tuple[Group, Group, Execution]] = field(default_factory=list)
+    reported: list[tuple[datetime, float]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.groups, name)
+
+    def decide(self, was: Group, new: Group, execution: Execution, quota: Quota | None = None) -> Group:
+        """Write a decision as the port does; note it, if it did."""
+        written: Group = self.groups.decide(was, new, execution, quota)
+        assert (execution.outcome is Outcome.EXECUTED) == (new is not was)
+        assert execution.capacity_before == was.desired_capacity
+        assert execution.capacity_after == written.desired_capacity
+        if new is not was:
+            self._lawful(was, written, execution)
+            self.changes.append((was, written, execution))
+        return written
+
+    def _lawful(self, was: Group, new: Group, execution: Execution) -> None:
+        assert not was.frozen(self.world.clock.now)
+        if execution.policy_id is None:
+            return
+        policy = self.world.memory.policies[factories.PROJECT, execution.policy_id]
+        assert policy.mode is PolicyMode.ACTIVE
+        if execution.source.startswith("schedule:"):
+            return
+        assert new.judged_at is not None
+        assert was.judged_at is None or was.judged_at < new.judged_at, "one change a tick"
+        recent = [v for at, v in self.reported if self.world.clock.now - at < KNOWN_FOR]
+        if new.desired_capacity < was.desired_capacity:
+            assert recent, "what is unknown shrinks nothing"
+        if policy.id == TRACK:
+            grows = new.desired_capacity > was.desired_capacity
+            newest = [v for at, v in self.reported if self.world.clock.now - at <= FOLLOWED_FOR]
+            assert any(v > TARGET if grows else v < TARGET for v in newest), "nobody is overruled by old news"
+
+
+class Judging(RuleBasedStateMachine):
+    """One group with alarms, policies and schedules, and all that happens to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.ledger = Ledger(self.world, self.world.services.groups)
+        self.world.services = replace(self.world.services, groups=self.ledger)
+        self.executioner = Executioner()
+        self.mortal = mortal(self.world.services, self.executioner)
+        self.counted, self.sum = 0, Fraction()
+        self.sent: list[tuple[Batch, frozenset[str]]] = []
+
+    @initialize(
+        cooldown=st.sampled_from([0, 0, 90]),
+        period=st.sampled_from([60, 60, 10]),
+        load=st.integers(0, 900),
+    )
+    def begin(self, cooldown: int, period: int, load: int) -> None:
+        """A settled group of three, with a policy of each kind and two schedules.
+
+        Args:
+            load: what the members share when the faults have stopped.
+        """
+        world, self.load = self.world, load
+        world.with_group(desired_capacity=3, min_size=MIN_SIZE, max_size=MAX_SIZE, cooldown_seconds=cooldown)
+        world.settle()
+        _policies(world, cooldown, replace(TRACKING, period_seconds=period))
+        _alarms(world)
+        _schedule(world, "sizes", "*/13 * * * *", SetSizes(desired_capacity=4))
+        _schedule(world, "policy", "*/17 * * * *", ExecutePolicy(policy_id=OUT, honor_cooldown=True))
+
+    # What members report.
+
+    @rule(
+        value=st.floats(0, 200) | st.sampled_from([TARGET, 10.0, 90.0]),
+        silent=st.integers(0, 3),
+        ago=st.sampled_from([0, 0, 0, 5, 60, 600, 4000]),
+        again=st.integers(0, 2),
+        dies=deaths,
+        late=st.booleans(),
+    )
+    def members_report(
+        self, value: float, silent: int, ago: int, again: int, dies: int | None, *, late: bool
+    ) -> None:
+        """A batch with a stranger in it, from who asks again until he is answered, and perhaps then."""
+        at = self.world.clock.now - timedelta(seconds=ago)
+        names = [member.name for member in self.world.members()][silent:]
+        samples = [
+            Sample(metric="cpu", at=at, measure=one(value), source=name) for name in (*names, "stranger")
+        ]
+        batch = Batch(samples=tuple(enumerate(samples)), batch_id=f"batch-{len(self.sent)}")
+        self.sent.append((batch, self._fine()))
+        before = self._stored()
+        self._invoke(lambda: observe(self.mortal, key(), batch, default_batch_id="none"), dies, late=late)
+        first = observe(self.world.services, key(), batch, default_batch_id="none")
+        self._counted(first.accepted, value, at)
+        assert len(names) - first.accepted == (len(names) if ago > 3600 else 0)
+        for _ in range(again):
+            assert observe(self.world.services, key(), batch, default_batch_id="none") == first
+        assert self._stored()[0] - before[0] == first.accepted
+
+    @rule(which=st.integers(0, 40))
+    def an_old_batch_comes_again(self, which: int) -> None:
+        """While samples are kept as closely as then: else nobody knows it again, in rows of other periods."""
+        if which < len(self.sent) and self.sent[which][1] == self._fine():
+            observe(self.world.services, key(), self.sent[which][0], default_batch_id="none")
+
+    # What ticks.
+
+    @rule(seconds=st.sampled_from([3, 10, 60, 60, 60, 600]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.clock.pass_(seconds)
+
+    @rule(times=st.integers(0, 2), dies=deaths, late=st.booleans())
+    def a_minute_ticks(self, times: int, dies: int | None, *, late: bool) -> None:
+        """Never, once or twice; and whoever dies has his message delivered again, or lost."""
+        self.world.clock.pass_(60)
+        for _ in range(times):
+            self._invoke(self._judge, dies, late=late)
+        self.world.tick()
+
+    @rule(dies=deaths, late=st.booleans())
+    def news_of_close_watching_is_judged(self, dies: int | None, *, late: bool) -> None:
+        if self.world.queue.judgings:
+            self._invoke(lambda: watch.judge_promptly(self.mortal, key()), dies, late=late)
+
+    @rule(dies=deaths, late=st.booleans())
+    def a_shard_is_swept(self, dies: int | None, *, late: bool) -> None:
+        self._invoke(self._sweep, dies, late=late)
+
+    @rule(
+        size=st.integers(MIN_SIZE, MAX_SIZE),
+        frozen=st.booleans(),
+        steady=st.booleans(),
+        at_call=st.integers(0, 12),
+        late=st.booleans(),
+    )
+    def somebody_interferes_with_a_judging(
+        self, size: int, at_call: int, *, frozen: bool, steady: bool, late: bool
+    ) -> None:
+        """While a tick is judged, a person wants another size, or freezes the group."""
+        for _ in range(3 if steady else 0):
+            self.world.clock.pass_(60)
+            self.members_report(TARGET, silent=0, ago=0, again=0, dies=None, late=False)
+        self.world.clock.pass_(60)
+        self.executioner.meanwhile = lambda: self._edit(
+            (lambda group: self._frozen(group, 120))
+            if frozen
+            else (lambda group: replace(group, desired_capacity=size))
+        )
+        self._invoke(self._judge, at_call, late=late)
+        self.executioner.meanwhile = None
+
+    @rule(at_call=st.integers(0, 20), late=st.booleans())
+    def two_judge_at_once(self, at_call: int, *, late: bool) -> None:
+        self.world.clock.pass_(60)
+        self.executioner.meanwhile = lambda: self._judge_of(self.world.services)
+        self._invoke(self._judge, at_call, late=late)
+        self.executioner.meanwhile = None
+
+    # What people do.
+
+    @rule(size=st.integers(MIN_SIZE, MAX_SIZE), dies=deaths, late=st.booleans())
+    def somebody_wants(self, size: int, dies: int | None, *, late: bool) -> None:
+        def run() -> None:
+            groups.change(
+                self.mortal,
+                CALLER,
+                factories.GROUP,
+                lambda group: replace(group, desired_capacity=size),
+                generation=None,
+                request_id="req-p",
+            )
+
+        self._invoke(run, dies, late=late)
+
+    @rule(seconds=st.sampled_from([None, 0, 30, 300]))
+    def somebody_freezes_or_thaws(self, seconds: int | None) -> None:
+        self._edit(lambda group: self._frozen(group, seconds))
+
+    @rule(
+        policy_id=st.sampled_from([OUT, IN, STEPS, TRACK, SHADOW]),
+        mode=st.sampled_from([PolicyMode.ACTIVE, PolicyMode.ACTIVE, PolicyMode.SHADOW, PolicyMode.DISABLED]),
+    )
+    def somebody_edits_a_policy(self, policy_id: PolicyId, mode: PolicyMode) -> None:
+        mode = PolicyMode.SHADOW if policy_id == SHADOW else mode
+        self._change_policy(policy_id, lambda policy: replace(policy, mode=mode))
+
+    @rule(period=st.sampled_from([10, 60]), scale_in=st.booleans())
+    def somebody_looks_more_or_less_closely(self, period: int, *, scale_in: bool) -> None:
+        new = replace(TRACKING, period_seconds=period, scale_in=scale_in)
+        self._change_policy(TRACK, lambda policy: replace(policy, rule=new))
+
+    @rule(alarm_id=st.sampled_from([HIGH, LOW, DARK]), enabled=st.booleans())
+    def somebody_edits_an_alarm(self, alarm_id: AlarmId, *, enabled: bool) -> None:
+        with suppress(NotFound):
+            alarms.change(
+                self.world.services,
+                CALLER,
+                alarm_id,
+                lambda alarm: replace(alarm, enabled=enabled),
+                generation=None,
+                base="",
+                request_id="req-p",
+            )
+
+    @rule(alarm_id=st.sampled_from([HIGH, LOW, DARK]), really=st.integers(0, 3))
+    def somebody_deletes_an_alarm(self, alarm_id: AlarmId, really: int) -> None:
+        if really == 0:
+            with suppress(NotFound):
+                alarms.delete(self.world.services, CALLER, alarm_id, generation=None, request_id="req-p")
+
+    @rule(policy_id=st.sampled_from([OUT, IN, STEPS]), really=st.integers(0, 3))
+    def somebody_deletes_a_policy(self, policy_id: PolicyId, really: int) -> None:
+        if really == 0:
+            with suppress(NotFound, Conflict):
+                policies.delete(self.world.services, factories.PROJECT, policy_id, generation=None)
+
+    # The laws.
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        if self.world.memory.groups:
+            group = self.world.group()
+            assert group.bounds.min_size <= group.desired_capacity <= group.bounds.max_size
+
+    @invariant()
+    def each_execution_stands_for_one_change(self) -> None:
+        executed = [e for e in self.world.memory.executions.values() if e.outcome is Outcome.EXECUTED]
+        assert sorted(e.id for e in executed) == sorted(e.id for _, _, e in self.ledger.changes)
+
+    @invariant()
+    def each_tick_has_one_execution_of_each_alarm_and_policy(self) -> None:
+        names = [
+            (e.source, e.policy_id, e.event_id)
+            for e in self.world.memory.executions.values()
+            if e.event_id is not None
+        ]
+        assert len(names) == len(set(names))
+
+    @invariant()
+    def each_batch_counts_once(self) -> None:
+        count, total = self._stored()
+        assert count == self.counted
+        assert math.isclose(total, self.sum, rel_tol=1e-9, abs_tol=1e-6)
+
+    def teardown(self) -> None:
+        """The faults stop, and the load is steady: it comes to rest, and rests."""
+        world = self.world
+        if not world.memory.groups:
+            return
+        self._edit(lambda group: replace(group, freeze=None))
+        for schedule_id in ("sizes", "policy"):
+            schedules.delete(world.services, factories.PROJECT, ScheduleId(schedule_id), generation=None)
+        for alarm_id in (HIGH, LOW, DARK):
+            self.somebody_edits_an_alarm(alarm_id, enabled=False)
+        self._change_policy(TRACK, lambda policy: replace(policy, rule=TRACKING, mode=PolicyMode.ACTIVE))
+        load = self.load
+        sizes = [self._minute_of(load) for _ in range(45)]
+        rest = sizes[-1]
+        assert sizes[-15:] == [rest] * 15, sizes
+        ratio = load / rest / TARGET
+        best = min(max(math.ceil(load / TARGET), MIN_SIZE), MAX_SIZE)
+        assert 0.9 <= ratio <= 1.1 or rest == best, (load, sizes)
+
+    # How.
+
+    def _minute_of(self, load: float) -> int:
+        """Let a minute pass in which the members share a load; return what is wanted then."""
+        world = self.world
+        serving = world.members()
+        world.clock.pass_(30)
+        share = load / len(serving)
+        _report(world, [share] * len(serving))
+        self.ledger.reported.append((world.clock.now, share))
+        world.clock.pass_(30)
+        self._judge_of(world.services)
+        world.tick()
+        return world.group().desired_capacity
+
+    def _judge(self) -> None:
+        self._judge_of(self.mortal)
+
+    def _judge_of(self, services: Any) -> None:
+        queue = self.world.queue
+        queue.watches = [(shard, None) for shard in range(self.world.limits.shards)]
+        while queue.watches:
+            watch.watch(services, *queue.watches.pop(0))
+
+    def _sweep(self) -> None:
+        for shard in range(self.world.limits.shards):
+            sweep.sweep(self.mortal, shard)
+
+    def _edit(self, edit: Callable[[Group], Group]) -> None:
+        groups.change(self.world.services, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
+
+    def _frozen(self, group: Group, seconds: int | None) -> Group:
+        now = self.world.clock.now
+        until = None if seconds is None else now + timedelta(seconds=seconds)
+        return replace(group, freeze=Freeze(reason="a test", until=until) if seconds != 0 else None)
+
+    def _change_policy(self, policy_id: PolicyId, edit: Callable[[Policy], Policy]) -> None:
+        with suppress(NotFound):
+            policies.change(self.world.services, factories.PROJECT, policy_id, edit, generation=None)
+
+    def _fine(self) -> frozenset[str]:
+        return self.world.services.meters.of_group(key()).fine
+
+    def _stored(self) -> tuple[int, float]:
+        folds = [fold for held in self.world.memory.folds.values() for fold in held.values()]
+        return sum(f.total.count for f in folds), math.fsum(f.total.sum for f in folds)
+
+    def _counted(self, accepted: int, value: float, at: datetime) -> None:
+        self.counted += accepted
+        self.sum += accepted * Fraction(value)  # as floats are, so that nothing is rounded twice
+        self.ledger.reported += [(at, value)] * accepted
+
+    def _invoke(self, run: Callable[[], object], dies: int | None, *, late: bool) -> None:
+        """Run one invocation, to which something happens at its ``dies``-th call to the world."""
+        self.executioner.calls_left, self.executioner.after_effect = dies, late
+        try:
+            with suppress(Died, NotFound, Conflict):
+                run()
+        finally:
+            self.executioner.calls_left = None
+
+
+def _policies(world: World, cooldown: int, tracking: TargetTracking) -> None:
+    steps = StepScaling(
+        type=AdjustmentType.CHANGE,
+        steps=(
+            Interval(lower=0, upper=10, amount=Fraction(1)),
+            Interval(lower=10, upper=None, amount=Fraction(3)),
+        ),
+        warmup_seconds=120,
+    )
+    rules: dict[PolicyId, ScalingRule] = {
+        OUT: factories.by(2),
+        IN: factories.by(-1),
+        STEPS: steps,
+        TRACK: tracking,
+        SHADOW: replace(TRACKING, target=5.0),
+    }
+    for id_, rule_ in rules.items():
+        mode = PolicyMode.SHADOW if id_ == SHADOW else PolicyMode.ACTIVE
+        new = factories.a_policy(rule_, id=id_, name=id_, cooldown_seconds=cooldown, mode=mode)
+        policies.create(world.services, new)
+
+
+def _alarms(world: World) -> None:
+    rules = {
+        HIGH: (HIGH_RULE, (OUT, STEPS), ()),
+        LOW: (LOW_RULE, (IN,), (IN,)),
+        DARK: (replace(HIGH_RULE, metric="dark"), (), (OUT,)),
+    }
+    for id_, (rule_, in_alarm, without_data) in rules.items():
+        new = factories.an_alarm(
+            rule_,
+            id=id_,
+            name=id_,
+            created_at=world.clock.now,
+            alarm_actions=in_alarm,
+            insufficient_data_actions=without_data,
+            ok_actions=without_data,
+        )
+        entry = alarm_history.created(new, UserId("user-1"), world.clock.now)
+        world.services.alarms.create(new, QUOTA, entry)
+
+
+def _schedule(world: World, id_: str, expression: str, action: Action) -> None:
+    timing = Cron(expression=expression, timezone="UTC")
+    now = world.clock.now
+    new = factories.a_schedule(
+        timing, id=ScheduleId(id_), name=id_, action=action, created_at=now, updated_at=now
+    )
+    schedules.create(world.services, new)
+
+
+def _report(world: World, values: Sequence[float], order: Sequence[int] | None = None) -> None:
+    """Have the members report, each its value, in some order."""
+    members = sorted(world.members(), key=lambda member: (member.created_at, member.id))
+    samples = [
+        Sample(metric="cpu", at=world.clock.now, measure=one(value), source=member.name)
+        for member, value in zip(members, values, strict=False)
+    ]
+    if order is not None:
+        samples = [samples[place] for place in order if place < len(samples)]
+    batch = Batch(samples=tuple(enumerate(samples)))
+    assert not observe(world.services, key(), batch, default_batch_id=world.clock.now.isoformat()).rejected
+
+
+Judging.TestCase.settings = settings(
+    max_examples=200,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestJudging = Judging.TestCase
