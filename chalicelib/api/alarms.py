@@ -27,7 +27,7 @@ blueprint = Blueprint(__name__)
 
 
 def _reply(call: Call, alarm: Alarm, status: int = 200) -> Reply:
-    document = alarm_document(alarm, call.base)
+    document = alarm_document(alarm, call.base, call.now)
     document.warnings = list(warnings(call.services, alarm))
     headers = {"ETag": f'"{alarm.generation}"'}
     if status == 201:  # noqa: PLR2004
@@ -46,7 +46,7 @@ def list_alarms(call: Call) -> Reply:
     of_group = GroupId(group_id) if group_id else None
     page = call.services.alarms.page(call.caller.project_id, of_group, paging.limit, paging.marker)
     asked: dict[str, str | int] = {"limit": paging.limit, **({"group_id": group_id} if group_id else {})}
-    documents = [alarm_document(alarm, call.base) for alarm in page.items]
+    documents = [alarm_document(alarm, call.base, call.now) for alarm in page.items]
     return Reply(AlarmList(alarms=documents, links=page_links(call.base, "/v1/alarms", page, asked)))
 
 

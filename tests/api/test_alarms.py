@@ -66,7 +66,7 @@ def test_an_alarm_is_created_with_what_is_usual(api: Api, estate: Estate) -> Non
         "severity": "low",
         "state": "insufficient_data",
         "state_reason": "Nothing has been evaluated yet.",
-        "source": {"silent_since": None, "heard_at": None},
+        "source": {"state": "ok", "silent_since": None, "heard_at": None, "cause": "Nothing is missed."},
         "generation": 1,
     }
     assert expected.items() <= answer.document.items()

@@ -371,3 +371,16 @@ def test_a_new_alarm_is_not_silent_before_there_was_time_to_speak() -> None:
     empty = reading_range(a_threshold()) * " -"
     assert stepped(alarm, empty) is alarm
     assert stepped(alarm, empty, after=1).silent_since == NOW - seconds(359)
+
+
+def test_a_source_is_silent_when_samples_or_calls_stay_away() -> None:
+    assert an_alarm().silence(NOW) is None
+    assert an_alarm(silent_since=NOW - seconds(400)).silence(NOW) == (
+        NOW - seconds(400),
+        "there have been no samples of cpu",
+    )
+    aodh = an_alarm(backend=Backend.AODH, created_at=NOW - seconds(60))
+    assert aodh.silence(NOW) is None, "it may still be on its way"
+    assert aodh.silence(NOW + seconds(1140)) == (NOW - seconds(60), "aodh has not called")
+    heard = replace(aodh, heard_at=NOW + seconds(600))
+    assert heard.silence(NOW + seconds(1140)) is None

@@ -222,13 +222,15 @@ class NewState(Input, kw_only=True):
 
 
 class SourceDocument(msgspec.Struct, kw_only=True):
-    """Where the samples come from: since when there have been none at all, null while there are.
+    """Whether anything is heard of what the alarm is about: samples of its metric, or calls of its backend.
 
-    Of an alarm that a backend evaluates: when the backend last called, to within some minutes.
+    ``heard_at`` is when the backend last called, to within some minutes.
     """
 
+    state: Literal["ok", "source_silent"]
     silent_since: Time | None
     heard_at: Time | None
+    cause: str
 
 
 class AlarmDocument(msgspec.Struct, kw_only=True):
@@ -297,7 +299,7 @@ class AlarmHistoryList(msgspec.Struct, kw_only=True):
     links: list[Link]
 
 
-def alarm_document(alarm: Alarm, base: str) -> AlarmDocument:
+def alarm_document(alarm: Alarm, base: str, now: datetime) -> AlarmDocument:
     """Return the alarm as it is shown."""
     return AlarmDocument(
         id=alarm.id,
@@ -315,13 +317,22 @@ def alarm_document(alarm: Alarm, base: str) -> AlarmDocument:
         state=alarm.state.value,
         state_reason=alarm.state_reason,
         state_changed_at=utc(alarm.state_changed_at),
-        source=SourceDocument(
-            silent_since=utc_or_none(alarm.silent_since), heard_at=utc_or_none(alarm.heard_at)
-        ),
+        source=_source_document(alarm, now),
         generation=alarm.generation,
         created_at=utc(alarm.created_at),
         updated_at=utc(alarm.updated_at),
         links=self_link(base, f"/v1/alarms/{alarm.id}"),
+    )
+
+
+def _source_document(alarm: Alarm, now: datetime) -> SourceDocument:
+    silence = alarm.silence(now)
+    since, what = silence or (None, "")
+    return SourceDocument(
+        state="ok" if since is None else "source_silent",
+        silent_since=utc_or_none(since),
+        heard_at=utc_or_none(alarm.heard_at),
+        cause="Nothing is missed." if since is None else f"Since {utc(since)} {what}.",
     )
 
 
