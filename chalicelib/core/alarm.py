@@ -176,7 +176,7 @@ class Alarm:
                 return self.insufficient_data_actions if entered else ()
 
     def silence(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return since when nothing was heard of what the alarm is about, and what that is; None while it is."""
+        """Return since when nothing is heard of what the alarm is about, and what is missed, or None."""
         if self.backend is not Backend.BUILTIN:
             last = self.heard_at or self.created_at
             return (last, f"{self.backend} has not called") if now - last >= _BACKEND_SILENT_AFTER else None
