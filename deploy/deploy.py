@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -42,35 +43,42 @@ def deploy(stage: str, package: Path, bucket: str, environ: Mapping[str, str]) -
         raise Refused("AWS credentials or a region are missing: set AWS_PROFILE, or AWS_* variables.")
     cloudformation = session.client("cloudformation")
     stack = f"thermostat-{stage}"
-    exists = _exists(cloudformation, stack)
-    lacking = [] if exists else missing(environ)
+    known = _parameters_of(cloudformation, stack)
+    lacking = missing(environ) if known is None else []
     if lacking:
         raise Refused(f"A new stack needs these environment variables: {', '.join(lacking)}.")
     template_url = _upload(session.client("s3"), package, bucket, stack)
-    _apply(cloudformation, stack, template_url, _values(environ, exists=exists), exists=exists)
+    values = parameter_values(environ, known or frozenset())
+    _apply(cloudformation, stack, template_url, values, exists=known is not None)
     found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def _exists(cloudformation: Any, stack: str) -> bool:
-    """Return whether there is a stack to update; one that was never executed is none."""
+def _parameters_of(cloudformation: Any, stack: str) -> AbstractSet[str] | None:
+    """Return the parameters of the stack as it is, None where there is none; one never executed is none."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
-            return False
+            return None
         raise
-    return bool(found["StackStatus"] != "REVIEW_IN_PROGRESS")
+    if found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    return {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
 
 
-def _values(environ: Mapping[str, str], *, exists: bool) -> list[dict[str, Any]]:
-    """Return what each parameter is to be; one that is not set stays, or takes its default."""
+def parameter_values(environ: Mapping[str, str], known: AbstractSet[str]) -> list[dict[str, Any]]:
+    """Return what each parameter is to be; one that is not set stays, or takes its default.
+
+    Args:
+        known: the names that the stack has already: CloudFormation knows no previous value of others.
+    """
     return [
         {"ParameterKey": parameter.name, "ParameterValue": environ[parameter.variable]}
         if environ.get(parameter.variable)
         else {"ParameterKey": parameter.name, "UsePreviousValue": True}
         for parameter in PARAMETERS
-        if exists or environ.get(parameter.variable)
+        if parameter.name in known or environ.get(parameter.variable)
     ]
 
 

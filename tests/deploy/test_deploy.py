@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import boto3
 import pytest
 
-from deploy.deploy import Refused, deploy
+from deploy.deploy import Refused, deploy, parameter_values
 from deploy.package import Package
 from dev import simulated
 from dev.aws import LocalAws
@@ -68,6 +68,15 @@ def test_a_deployed_stack_scales_a_group_by_itself(
 def test_a_new_stack_is_refused_while_parameters_are_missing(made: Package, empty_aws: LocalAws) -> None:
     with pytest.raises(Refused, match="OS_AUTH_URL, OS_PASSWORD_SECRET"):
         deploy(STAGE, made.bundle.parent, BUCKET, {})
+
+
+def test_a_parameter_that_a_stack_does_not_have_yet_takes_its_default() -> None:
+    """An update to a release with more parameters; the stand-in would not mind, CloudFormation does."""
+    values = parameter_values({"LOG_LEVEL": "DEBUG"}, known={"OsAuthUrl"})
+    assert values == [
+        {"ParameterKey": "OsAuthUrl", "UsePreviousValue": True},
+        {"ParameterKey": "LogLevel", "ParameterValue": "DEBUG"},
+    ]
 
 
 def test_without_credentials_nothing_is_tried(made: Package, monkeypatch: pytest.MonkeyPatch) -> None:
