@@ -84,7 +84,7 @@ def work(event: SQSEvent) -> None:
                 converge.converge(wiring.services(), key, request_id)
             case SweepWork(shard=shard):
                 sweep.sweep(wiring.services(), shard)
-            case WatchWork(shard=shard, after=after):
-                watch.watch(wiring.services(), shard, after)
+            case WatchWork(share=share):
+                watch.watch(wiring.services(), share)
             case JudgeWork(key=key):
                 watch.judge_promptly(wiring.services(), key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws import client
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.core.ids import GroupId, ProjectId
+from chalicelib.ports import Share
 from chalicelib.ports.storage import GroupKey
 
 if TYPE_CHECKING:
@@ -41,10 +42,9 @@ class SweepWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchWork:
-    """Judge the alarms and metric policies of one shard, of the groups behind ``after``."""
+    """Judge the alarms and metric policies of a share."""
 
-    shard: int
-    after: str | None
+    share: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +77,14 @@ def parse(body: str) -> Work:
                 return SweepWork(shard=shard)
             case {"kind": "judge", "project_id": str(project_id), "group_id": str(group_id)}:
                 return JudgeWork(key=GroupKey(project_id=ProjectId(project_id), group_id=GroupId(group_id)))
-            case {"kind": "watch", "shard": int(shard), "after": str() | None as after} if (
-                not isinstance(shard, bool) and shard >= 0
-            ):
-                return WatchWork(shard=shard, after=after)
+            case {
+                "kind": "watch",
+                "shard": int(shard),
+                "after": str() | None as after,
+                "until": str() | None as until,
+            } if not isinstance(shard, bool) and shard >= 0:
+                last = None if until is None else GroupId(until)
+                return WatchWork(share=Share(shard=shard, after=after, until=last))
     except (json.JSONDecodeError, RecursionError):
         pass
     raise Invalid("queue.message", "The message is no work that we know.")
@@ -115,9 +119,9 @@ class SqsQueue:
         """Ask for each shard to be swept; Unavailable if SQS takes not all."""
         self._send(({"kind": "sweep", "shard": shard} for shard in shards), 0)
 
-    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
-        """Ask for each shard to be judged, of the groups behind ``after``; Unavailable if SQS does not."""
-        self._send(({"kind": "watch", "shard": shard, "after": after} for shard in shards), 0)
+    def watch_soon(self, shares: Sequence[Share]) -> None:
+        """Ask for the judging of each share; Unavailable if SQS takes not all."""
+        self._send(({"kind": "watch", **asdict(share)} for share in shares), 0)
 
     def judge_soon(self, key: GroupKey, slot: datetime) -> None:
         """Ask for the judging of one group, once for each ``slot`` in this process; may be Unavailable."""

@@ -6,7 +6,7 @@ import logging
 
 from chalicelib.flows import silence
 from chalicelib.flows.firing import fire_due
-from chalicelib.ports import Services
+from chalicelib.ports import Services, Share
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ _GROUPS_MAX = 1000
 def tick(s: Services) -> None:
     """Spread the tick's work over the shards of the indexes."""
     s.queue.sweep_soon(range(s.limits.shards))
-    s.queue.watch_soon(range(s.limits.shards))
+    s.queue.watch_soon([Share(shard=shard) for shard in range(s.limits.shards)])
 
 
 def sweep(s: Services, shard: int) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from chalicelib.core.alarm import Alarm
 from chalicelib.core.errors import ThermostatError
@@ -19,7 +20,7 @@ from chalicelib.core.ids import GroupId
 from chalicelib.core.policy import Policy
 from chalicelib.flows.attention import keep
 from chalicelib.flows.judge import judge
-from chalicelib.ports import Services
+from chalicelib.ports import Services, Share
 from chalicelib.ports.storage import GroupKey, Page
 
 _log = logging.getLogger(__name__)
@@ -39,28 +40,41 @@ class Watched:
     policies: list[Policy] = field(default_factory=list)
 
 
-def watch(s: Services, shard: int, after: str | None, part: int = _PART) -> None:
-    """Judge the alarms and metric policies of one part of a shard, and have the parts behind it judged.
+def watch(s: Services, share: Share, part: int = _PART) -> None:
+    """Judge the alarms and metric policies of one part of a share, and have the parts behind it judged.
 
-    What goes wrong with one group is logged and keeps no other from being judged.
+    What goes wrong with one group is logged and keeps no other from being judged; what there is no time for
+    is passed on, too.
     """
-    alarms = s.alarms.watched(shard, after, part)
-    policies = s.policies.watched(shard, after, part)
-    end = _read_until(alarms, policies)
-    if end is not None:
-        s.queue.watch_soon([shard], end + _BEHIND)
-    for key, watched in _by_group(alarms.items, policies.items, end).items():
-        try:
-            _judge_whole(s, key, watched, cut=key.group_id == end)
-        except ThermostatError as error:
-            _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
-        except Exception:  # noqa: BLE001 -- the boundary between owners: it is one group's trouble
-            _log.exception("group %s could not be judged", key.group_id)
+    late = s.now() + timedelta(seconds=s.limits.round_seconds)
+    alarms = s.alarms.watched(share.shard, share.after, part)
+    policies = s.policies.watched(share.shard, share.after, part)
+    read = _read_until(alarms, policies)
+    if read is not None and (share.until is None or read < share.until):
+        s.queue.watch_soon([replace(share, after=read + _BEHIND)])
+        share = replace(share, until=read)
+    watched = _by_group(alarms.items, policies.items, share.until)
+    for number, key in enumerate(sorted(watched, key=lambda key: key.group_id)):
+        if number and s.now() > late:
+            s.queue.watch_soon([share])
+            return
+        _judge_alone(s, key, watched[key], cut=key.group_id == read)
+        share = replace(share, after=key.group_id + _BEHIND)
 
 
 def judge_promptly(s: Services, key: GroupKey) -> None:
     """Judge one group because a closely watched metric of it has news, not because a tick came."""
     judge(s, key, *_all_of(s, key), min(FINE_SECONDS, s.limits.tick_seconds))
+
+
+def _judge_alone(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:
+    """Judge a group; its trouble is its own."""
+    try:
+        _judge_whole(s, key, watched, cut=cut)
+    except ThermostatError as error:
+        _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
+    except Exception:  # noqa: BLE001 -- the boundary between owners: it is one group's trouble
+        _log.exception("group %s could not be judged", key.group_id)
 
 
 def _judge_whole(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:

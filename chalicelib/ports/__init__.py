@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.alarm import Backend
+from chalicelib.core.ids import GroupId
 from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
@@ -30,6 +31,20 @@ from chalicelib.ports.storage import (
 from chalicelib.ports.web import SnsSignatures, Web
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A part of what is judged in a tick: the groups of one shard, from one place to another.
+
+    Attributes:
+        after: the place in the index to go on behind; None is its beginning.
+        until: the last group; None is to the end.
+    """
+
+    shard: int
+    after: str | None = None
+    until: GroupId | None = None
+
+
 class Queue(Protocol):
     """The work queue. Messages are hints: one that is lost is made good by the minute's sweep."""
 
@@ -39,8 +54,8 @@ class Queue(Protocol):
     def sweep_soon(self, shards: Sequence[int]) -> None:
         """Ask for each shard to be swept."""
 
-    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
-        """Ask for the judging of each shard's alarms and metric policies, of the groups behind ``after``."""
+    def watch_soon(self, shares: Sequence[Share]) -> None:
+        """Ask for the judging of the alarms and metric policies of each share."""
 
     def judge_soon(self, key: GroupKey, slot: datetime) -> None:
         """Ask for the judging of one group; asked again for the same ``slot``, nothing more may be done."""

@@ -121,7 +121,7 @@ def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCl
     assert told.document["outcome"] == "no_data", "one call makes whole hours of a day at most"
 
     for shard in range(8):
-        stage.work(json.dumps({"kind": "watch", "shard": shard, "after": None}))
+        stage.work(json.dumps({"kind": "watch", "shard": shard, "after": None, "until": None}))
     assert api.get(path)["desired_capacity"] == 4
     by_source = {
         each["source"]: each["outcome"]

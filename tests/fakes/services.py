@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.core.ids import ProjectId
+from chalicelib.ports import Share
 from chalicelib.ports.cloud import CredentialBroken
 from chalicelib.ports.storage import GroupKey
 
@@ -34,7 +35,7 @@ class FakeQueue:
 
     rounds: list[tuple[GroupKey, str, int]] = field(default_factory=list)
     shards: list[int] = field(default_factory=list)
-    watches: list[tuple[int, str | None]] = field(default_factory=list)
+    watches: list[Share] = field(default_factory=list)
     judgings: dict[GroupKey, datetime] = field(default_factory=dict)
 
     def converge_soon(self, keys: Sequence[GroupKey], request_id: str, delay_seconds: int = 0) -> None:
@@ -47,5 +48,5 @@ class FakeQueue:
         if self.judgings.get(key) != slot:
             self.judgings[key] = slot
 
-    def watch_soon(self, shards: Sequence[int], after: str | None = None) -> None:
-        self.watches += [(shard, after) for shard in shards]
+    def watch_soon(self, shares: Sequence[Share]) -> None:
+        self.watches += shares

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -31,6 +31,7 @@ from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows import groups, policies, scale, watch
 from chalicelib.flows.observe import observe
 from chalicelib.flows.story import activity
+from chalicelib.ports import Share
 from tests.core import factories
 from tests.core.factories import a_threshold, an_alarm, by
 from tests.simulation.crash import Died, Executioner, mortal
@@ -73,9 +74,9 @@ def report(world: World, value: float, *, members: int | None = None) -> None:
 
 def judge(world: World) -> None:
     """Do what the tick's watch messages do."""
-    world.queue.watches += [(shard, None) for shard in range(world.limits.shards)]
+    world.queue.watches += [Share(shard=shard) for shard in range(world.limits.shards)]
     while world.queue.watches:
-        watch.watch(world.services, *world.queue.watches.pop(0))
+        watch.watch(world.services, world.queue.watches.pop(0))
 
 
 def minutes(world: World, *values: float | None) -> None:
@@ -272,7 +273,7 @@ def test_a_size_that_somebody_sets_while_a_tick_is_judged_is_not_taken_back(worl
 
     interrupted = mortal(world.services, Executioner(calls, meanwhile=meanwhile))
     for shard in range(world.limits.shards):
-        watch.watch(interrupted, shard, None)
+        watch.watch(interrupted, Share(shard=shard))
     assert size(world) == 10
 
 
@@ -428,8 +429,39 @@ def test_a_shard_is_judged_in_parts_and_nothing_is_left_out(world: World, part: 
         report(world, 90)
         world.clock.pass_(60)
         for shard in range(world.limits.shards):
-            watch.watch(world.services, shard, None, part=part)
+            watch.watch(world.services, Share(shard=shard), part=part)
         while world.queue.watches:
-            watch.watch(world.services, *world.queue.watches.pop(0), part=part)
+            watch.watch(world.services, world.queue.watches.pop(0), part=part)
     assert {state(world, id_) for id_ in ids(8)} == {AlarmState.ALARM}
     assert size(world) == 5
+
+
+def test_what_there_is_no_time_for_is_passed_on_and_nothing_is_judged_twice(world: World) -> None:
+    """Each judging takes so long that only one group is judged with each message."""
+    for number in range(4):
+        id_ = GroupId(f"group-{number}")
+        if id_ != factories.GROUP:
+            world.memory.groups[factories.PROJECT, id_] = replace(
+                world.memory.groups[factories.PROJECT, factories.GROUP], group=factories.a_group(id=id_)
+            )
+        alarm(world, f"alarm-{number}", rule=HIGH, group_id=id_)
+    judged: list[str] = []
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.services.folds, name)
+
+        def read(self, series: Series, since: datetime, until: datetime) -> Any:
+            judged.append(series.group_id)
+            world.clock.pass_(30)
+            return world.services.folds.read(series, since, until)
+
+    slow = replace(world.services, folds=Slow())
+    shares = [Share(shard=shard) for shard in range(world.limits.shards)]
+    messages = 0
+    while shares:
+        messages += 1
+        watch.watch(slow, shares.pop(0), part=3)
+        shares, world.queue.watches = [*shares, *world.queue.watches], []
+    assert sorted(judged) == ["group-0", "group-1", "group-2", "group-3"]
+    assert messages >= 4

@@ -37,6 +37,7 @@ from chalicelib.core.steps import Interval, StepScaling
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows import alarms, groups, policies, schedules, sweep, watch
 from chalicelib.flows.observe import observe
+from chalicelib.ports import Share
 from tests.core import factories
 from tests.simulation.crash import Died, Executioner, mortal
 from tests.world import CALLER, QUOTA, World, key
@@ -348,9 +349,9 @@ class Judging(RuleBasedStateMachine):
 
     def _judge_of(self, services: Any) -> None:
         queue = self.world.queue
-        queue.watches = [(shard, None) for shard in range(self.world.limits.shards)]
+        queue.watches = [Share(shard=shard) for shard in range(self.world.limits.shards)]
         while queue.watches:
-            watch.watch(services, *queue.watches.pop(0))
+            watch.watch(services, queue.watches.pop(0))
 
     def _sweep(self) -> None:
         for shard in range(self.world.limits.shards):
