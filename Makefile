@@ -34,7 +34,7 @@ test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD 
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PY) -m pytest -q tests/end_to_end tests/openstack
 
-bench: .venv/.complete ## measure decisions and rounds on this machine
+bench: .venv/.complete ## measure decisions, rounds, alarms and samples on this machine
 	@$(PY) -m dev.bench
 
 package: .venv/.complete ## make the bundle and its template in build/

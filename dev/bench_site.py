@@ -117,6 +117,22 @@ class Site:
         """Return the path of the group's new intake."""
         return urlsplit(self._api.call("PUT", f"{group.path}/intake")["url"]).path
 
+    def watch_closely(self, group: Group, metric: str) -> None:
+        """Have the group's policy set in motion in each period of 10 s in which ``metric`` was above 0."""
+        [policy] = self._api.get(f"/v1/policies?group_id={group.id}")["policies"]
+        alarm = {
+            "name": metric,
+            "group_id": group.id,
+            "metric": metric,
+            "statistic": "average",
+            "period": 10,
+            "evaluation_periods": 1,
+            "comparison_operator": "gt",
+            "threshold": 0,
+            "alarm_actions": [policy["id"]],
+        }
+        self._api.post("/v1/alarms", alarm)
+
     def server_ids(self, group: Group) -> list[str]:
         """Return the ids of the group's servers."""
         return [member["server_id"] for member in self._api.get(f"{group.path}/members")["members"]]

@@ -32,6 +32,8 @@ _FEW = 4
 _TOGETHER_MAX = 100
 _TOGETHER_MAX_BYTES = 3_000_000
 """DynamoDB's limits of a transaction are 100 rows and 4 MB."""
+_READ = ["place", "data"]
+"""All that a reader needs; each attribute more has to be taken apart for every row."""
 _WRITERS = 4
 _ATTEMPTS = 30
 _LONGEST_PAUSE_SECONDS = 0.2
@@ -210,6 +212,7 @@ class FoldTable:
                     consistent_read=True,
                     limit=limit,
                     scan_index_forward=not newest_first,
+                    attributes_to_get=_READ,
                 )
             )
         )

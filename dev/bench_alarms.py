@@ -1,0 +1,203 @@
+"""Alarms that stay as they are: how many one core judges a second, and what each costs."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from statistics import median
+from typing import Any
+
+import boto3
+
+from chalicelib import wiring
+from chalicelib.core import alarm_history
+from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.alarm import Alarm, AlarmState, Backend, Comparison, Severity, ThresholdRule
+from chalicelib.core.fold import COARSE_SECONDS, Reading, folded, period_of
+from chalicelib.core.group import Group
+from chalicelib.core.ids import ActivityId, AlarmId, GroupId, MemberId, ProjectId, UserId
+from chalicelib.core.sample import one
+from chalicelib.core.series import Series
+from chalicelib.flows import sweep, watch
+from chalicelib.ports import Services
+from chalicelib.tables.group_rows import shard_of
+from dev import bench_site
+from dev.bench_meter import Meter, Seen
+
+_TURNS = 5
+_PERIODS = 5
+_MEMBERS = 10
+_OF_EACH = timedelta(seconds=COARSE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """So many alarms over so many series; each shape has a shard of the index to itself.
+
+    Attributes:
+        alarms: altogether; at most what a watch reads at once.
+        series: how many they are over, altogether.
+        groups: how many groups the series are of.
+        senders: how many requests bring the samples of a period: one, or one of each of ten members.
+    """
+
+    what: str
+    alarms: int
+    series: int
+    groups: int
+    senders: int = 1
+
+
+_SHAPES = (
+    Shape("a series each, of a group each", alarms=100, series=100, groups=100),
+    Shape("the same, ten servers post", alarms=100, series=100, groups=100, senders=_MEMBERS),
+    Shape("a series each, of one group", alarms=100, series=100, groups=1),
+    Shape("on one series of one group", alarms=100, series=1, groups=1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of judging all alarms of a shape once.
+
+    Attributes:
+        cpu_seconds: of this process; the stand-in of DynamoDB works in another.
+        bare_cpu_seconds: the same queries, made by botocore alone.
+        seen: the calls.
+    """
+
+    shape: Shape
+    cpu_seconds: float
+    bare_cpu_seconds: float
+    seen: Seen
+
+    @property
+    def a_second(self) -> float:
+        """How many alarms a core judges in a second."""
+        return self.shape.alarms / self.cpu_seconds
+
+
+def idle_tick(meter: Meter) -> Seen:
+    """Return the calls of a tick, with all that it sets in motion, where there is nothing to do."""
+    s = wiring.services()
+    with meter.watching() as seen:
+        sweep.tick(s)
+        for shard in range(s.limits.shards):
+            sweep.sweep(s, shard)
+            watch.watch(s, shard, None)
+    return seen
+
+
+def judged(group: bench_site.Group, meter: Meter) -> Iterator[Judged]:
+    """Measure each shape, each turn of all shapes in a row; their groups are made after ``group``'s."""
+    now = wiring.services().now()
+    s = replace(wiring.services(), now=lambda: now)
+    template = s.groups.get(ProjectId(group.project_id), GroupId(group.id))
+    for shard, shape in enumerate(_SHAPES):
+        _prepare(s, template, shape, shard)
+    times: list[list[tuple[float, float]]] = [[] for _ in _SHAPES]
+    seen = [Seen() for _ in _SHAPES]
+    dynamodb: Any = boto3.client("dynamodb")
+    for turn in range(_TURNS + 1):
+        for shard in range(len(_SHAPES)):
+            if not turn:  # the first one opens connections, and is watched
+                with meter.watching() as seen[shard]:
+                    watch.watch(s, shard, None)
+                continue
+            ours = _cpu_seconds(lambda shard=shard: watch.watch(s, shard, None))  # type: ignore[misc]
+            queries = [call.parameters for call in seen[shard].of("dynamodb")]
+            bare = _cpu_seconds(lambda queries=queries: [dynamodb.query(**each) for each in queries])  # type: ignore[misc]
+            times[shard].append((ours, bare))
+    for shard, shape in enumerate(_SHAPES):
+        ours, bare = (median(column) for column in zip(*times[shard], strict=True))
+        yield Judged(shape, ours, bare, seen[shard])
+
+
+def _cpu_seconds(call: Callable[[], object]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
+def _prepare(s: Services, template: Group, shape: Shape, shard: int) -> None:
+    """Make the groups, alarms and samples of a shape; no alarm has a reason to change its state."""
+    groups = [_group(s, template, shard) for _ in range(shape.groups)]
+    series = [
+        Series(
+            project_id=template.project_id,
+            group_id=groups[number % shape.groups].id,
+            metric=f"metric-{number}",
+        )
+        for number in range(shape.series)
+    ]
+    for number in range(shape.alarms):
+        _alarm(s, series[number % shape.series], number)
+    for sender in range(shape.senders):
+        members = range(_MEMBERS) if shape.senders == 1 else [sender]
+        s.folds.add(folded(_readings(series, members, s.now()), uuid.uuid4().bytes[:8], frozenset()))
+
+
+def _group(s: Services, template: Group, shard: int) -> Group:
+    """Make an empty group in a shard of the indexes."""
+    ids = (GroupId(s.new_id()) for _ in count())
+    id_ = next(each for each in ids if shard_of(each, s.limits.shards) == shard)
+    group = replace(template, id=id_, name=id_, fingerprint=None)
+    made = Activity(
+        project_id=group.project_id,
+        group_id=id_,
+        id=ActivityId(s.new_id()),
+        kind=ActivityKind.GROUP_CREATED,
+        detail="for the benchmark",
+        members=(),
+        request_id="req-bench",
+        created_at=s.now(),
+    )
+    return s.groups.create(group, s.limits.quota, made)
+
+
+def _alarm(s: Services, series: Series, number: int) -> None:
+    rule = ThresholdRule(
+        metric=series.metric,
+        comparison=Comparison.GT,
+        threshold=90 + number / 100,
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+    )
+    alarm = Alarm(
+        project_id=series.project_id,
+        id=AlarmId(s.new_id()),
+        group_id=series.group_id,
+        name=f"alarm-{number}",
+        backend=Backend.BUILTIN,
+        rule=rule,
+        enabled=True,
+        severity=Severity.LOW,
+        alarm_actions=(),
+        ok_actions=(),
+        insufficient_data_actions=(),
+        time_constraints=(),
+        state=AlarmState.OK,
+        state_reason="for the benchmark",
+        state_changed_at=s.now(),
+        created_at=s.now(),
+        updated_at=s.now(),
+    )
+    s.alarms.create(alarm, s.limits.quota, alarm_history.created(alarm, UserId("bench"), s.now()))
+
+
+def _readings(series: Sequence[Series], members: Sequence[int], now: datetime) -> Iterator[Reading]:
+    """Yield one reading of each member in each of the latest periods, the one that goes on left out."""
+    newest = period_of(now, COARSE_SECONDS)
+    for each in series:
+        for back in range(1, _PERIODS + 1):
+            for member in members:
+                yield Reading(
+                    series=each,
+                    member=MemberId(str(uuid.UUID(int=member + 1))),
+                    at=newest - back * _OF_EACH,
+                    measure=one(20 + member + back / 7),
+                )
