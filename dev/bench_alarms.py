@@ -23,7 +23,7 @@ from chalicelib.core.ids import ActivityId, AlarmId, GroupId, MemberId, ProjectI
 from chalicelib.core.sample import one
 from chalicelib.core.series import Series
 from chalicelib.flows import sweep, watch
-from chalicelib.ports import Services
+from chalicelib.ports import Services, Share
 from chalicelib.tables.group_rows import shard_of
 from dev import bench_site
 from dev.bench_meter import Meter, Seen
@@ -88,7 +88,7 @@ def idle_tick(meter: Meter) -> Seen:
         sweep.tick(s)
         for shard in range(s.limits.shards):
             sweep.sweep(s, shard)
-            watch.watch(s, shard, None)
+            watch.watch(s, Share(shard=shard))
     return seen
 
 
@@ -106,9 +106,9 @@ def judged(group: bench_site.Group, meter: Meter) -> Iterator[Judged]:
         for shard in range(len(_SHAPES)):
             if not turn:  # the first one opens connections, and is watched
                 with meter.watching() as seen[shard]:
-                    watch.watch(s, shard, None)
+                    watch.watch(s, Share(shard=shard))
                 continue
-            ours = _cpu_seconds(lambda shard=shard: watch.watch(s, shard, None))  # type: ignore[misc]
+            ours = _cpu_seconds(lambda shard=shard: watch.watch(s, Share(shard=shard)))  # type: ignore[misc]
             queries = [call.parameters for call in seen[shard].of("dynamodb")]
             bare = _cpu_seconds(lambda queries=queries: [dynamodb.query(**each) for each in queries])  # type: ignore[misc]
             times[shard].append((ours, bare))
