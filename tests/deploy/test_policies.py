@@ -73,10 +73,14 @@ def test_rounds_cannot_find_a_webhook_by_its_token() -> None:
     assert not may("work", "Query", "tokens")
 
 
-def test_rounds_neither_make_intakes_nor_find_them_by_their_tokens_nor_write_samples() -> None:
+def test_rounds_neither_make_intakes_nor_find_them_by_their_tokens() -> None:
     assert not may("work", "PutItem", "intakes")
     assert not may("work", "GetItem", "intake-tokens")
-    assert not may("work", "PutItem", "folds")
+
+
+def test_what_is_watched_is_listed_by_the_judging_only() -> None:
+    for place in ("alarms/index/watched", "policies/index/watched"):
+        assert [function for function in FUNCTIONS if may(function, "Query", place)] == ["work"]
 
 
 def test_nobody_lists_tokens() -> None:
