@@ -74,9 +74,10 @@ TABLES: Mapping[str, Actions] = {
         "activities": ("PutItem", "BatchWriteItem"),
         "usage": ("UpdateItem",),
         "folds": ("Query", "PutItem"),
+        "folds": ("Query", "PutItem"),  # reads samples, and writes whole hours
         "intakes": ("GetItem", "DeleteItem"),
         "intake-tokens": ("DeleteItem",),
-        "meters": ("DeleteItem",),
+        "meters": ("GetItem", "PutItem", "DeleteItem"),
     },
 }
 """For each function: the actions on each table and index that it uses."""
