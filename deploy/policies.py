@@ -73,7 +73,6 @@ TABLES: Mapping[str, Actions] = {
         "executions": ("PutItem",),
         "activities": ("PutItem", "BatchWriteItem"),
         "usage": ("UpdateItem",),
-        "folds": ("Query", "PutItem"),
         "folds": ("Query", "PutItem"),  # reads samples, and writes whole hours
         "intakes": ("GetItem", "DeleteItem"),
         "intake-tokens": ("DeleteItem",),

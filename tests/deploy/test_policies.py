@@ -94,6 +94,8 @@ def test_only_rounds_find_what_is_due_overdue_or_watched_across_all_projects() -
 
 def test_nobody_deletes_samples_which_expire() -> None:
     assert not [function for function in FUNCTIONS if may(function, "DeleteItem", "folds")]
+
+
 def test_what_is_watched_is_listed_by_the_judging_only() -> None:
     for place in ("alarms/index/watched", "policies/index/watched"):
         assert [function for function in FUNCTIONS if may(function, "Query", place)] == ["work"]

@@ -465,6 +465,8 @@ def test_what_there_is_no_time_for_is_passed_on_and_nothing_is_judged_twice(worl
         shares, world.queue.watches = [*shares, *world.queue.watches], []
     assert sorted(judged) == ["group-0", "group-1", "group-2", "group-3"]
     assert messages >= 4
+
+
 def test_hours_and_minutes_of_one_series_are_read_apart(world: World) -> None:
     begin = world.clock.now.replace(minute=0)
     alarm(world, "hours", rule=replace(HIGH, period_seconds=3600, evaluation_periods=24))
