@@ -17,6 +17,7 @@ _SHORT_PERIODS = (10, 20, 30)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SPAN_MAX_SECONDS = _DAY
 _SPAN_OF_HOURS_MAX_SECONDS = 7 * _DAY
+"""What is read each minute: a day of minutes, or a week where whole hours are enough."""
 
 
 def require_valid(alarm: Alarm) -> None:
@@ -53,7 +54,8 @@ def _require_periods(rule: ThresholdRule) -> None:
         raise Invalid("alarm.period", "period is 10, 20, 30, or a multiple of 60 up to 86400 seconds.")
     if not 1 <= periods <= PERIODS_MAX:
         raise Invalid("alarm.evaluation_periods", f"evaluation_periods is 1 to {PERIODS_MAX}.")
-    longest = _SPAN_MAX_SECONDS if period < _HOUR else _SPAN_OF_HOURS_MAX_SECONDS
+    by_hours = period % _HOUR == 0 and Statistic(rule.statistic).name != "rate"
+    longest = _SPAN_OF_HOURS_MAX_SECONDS if by_hours else _SPAN_MAX_SECONDS
     if period * periods > longest:
         raise Invalid(
             "alarm.evaluation_periods",

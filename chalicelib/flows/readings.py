@@ -29,6 +29,11 @@ class Need:
     period_seconds: int
     count: int
 
+    @property
+    def of_hours(self) -> bool:
+        """Whether whole hours answer it; they have no members, whose rates would be needed."""
+        return self.period_seconds % HOUR_SECONDS == 0 and self.statistic.name != "rate"
+
     def since(self, now: datetime) -> datetime:
         """Return since when samples are needed."""
         return reaching_back(self.statistic, self.period_seconds, self.count, now)
@@ -39,11 +44,12 @@ class Readings:
     """What was read, as of ``now``."""
 
     now: datetime
-    _folds: Mapping[Series, Sequence[Fold]]
+    _folds: Mapping[tuple[Series, bool], Sequence[Fold]]
 
     def points(self, need: Need) -> tuple[Datapoint | None, ...]:
         """Return the latest periods that are complete, the oldest first."""
-        return datapoints(self._folds[need.series], need.statistic, need.period_seconds, need.count, self.now)
+        folds = self._folds[need.series, need.of_hours]
+        return datapoints(folds, need.statistic, need.period_seconds, need.count, self.now)
 
     def by_member(self, need: Need) -> Mapping[MemberId, float]:
         """Return what each member reported in the latest complete period that anybody reported in.
@@ -51,22 +57,28 @@ class Readings:
         At the very beginning of a period the samples of the one before may still be on their way, so of
         two periods the newer one with samples counts.
         """
-        folds, earlier = self._folds[need.series], self.now - timedelta(seconds=need.period_seconds)
+        folds = self._folds[need.series, need.of_hours]
+        earlier = self.now - timedelta(seconds=need.period_seconds)
         statistic, seconds = need.statistic, need.period_seconds
         return by_member(folds, statistic, seconds, self.now) or by_member(folds, statistic, seconds, earlier)
 
 
 def read(s: Services, needs: Iterable[Need], now: datetime) -> Readings:
-    """Read what ``needs`` need: one query for each series, two where whole hours do."""
-    by_series: defaultdict[Series, list[Need]] = defaultdict(list)
+    """Read what ``needs`` need: one query for each series, and two more where whole hours do.
+
+    A week of hours is read as hours, though somebody else looks at the last minutes of the same series.
+    """
+    alike: defaultdict[tuple[Series, bool], list[Need]] = defaultdict(list)
     for need in needs:
-        by_series[need.series].append(need)
-    return Readings(now, {series: _folds(s, series, of, now) for series, of in by_series.items()})
+        alike[need.series, need.of_hours].append(need)
+    return Readings(now, {place: _folds(s, *place, of, now) for place, of in alike.items()})
 
 
-def _folds(s: Services, series: Series, needs: Sequence[Need], now: datetime) -> Sequence[Fold]:
+def _folds(
+    s: Services, series: Series, of_hours: bool, needs: Sequence[Need], now: datetime
+) -> Sequence[Fold]:
     since = min(need.since(now) for need in needs)
-    if any(need.period_seconds % HOUR_SECONDS for need in needs):
+    if not of_hours:
         return s.folds.read(series, since, now)
     compress(s, series, now)
     hours = s.folds.read_hours(series, period_of(since, HOUR_SECONDS), now)

@@ -25,6 +25,14 @@ def test_periods_up_to_a_day_and_of_hours_up_to_a_week_are_fine(period: int, per
     require_valid(an_alarm(rule))
 
 
+@pytest.mark.parametrize(("statistic", "period"), [("rate", 3600), ("average", 5400)])
+def test_what_whole_hours_do_not_answer_looks_back_a_day_at_most(statistic: str, period: int) -> None:
+    within = a_threshold(statistic=statistic, period_seconds=period, evaluation_periods=16)
+    require_valid(an_alarm(within))
+    with pytest.raises(Invalid):
+        require_valid(an_alarm(replace(within, evaluation_periods=25)))
+
+
 @pytest.mark.parametrize(
     ("period", "periods"),
     [

@@ -465,3 +465,33 @@ def test_what_there_is_no_time_for_is_passed_on_and_nothing_is_judged_twice(worl
         shares, world.queue.watches = [*shares, *world.queue.watches], []
     assert sorted(judged) == ["group-0", "group-1", "group-2", "group-3"]
     assert messages >= 4
+
+
+def test_hours_and_minutes_of_one_series_are_read_apart(world: World) -> None:
+    begin = world.clock.now.replace(minute=0)
+    alarm(world, "hours", rule=replace(HIGH, period_seconds=3600, evaluation_periods=24))
+    alarm(world, "rate", rule=replace(HIGH, statistic="rate", period_seconds=3600, threshold=0.01))
+    alarm(world, "minutes", rule=HIGH)
+    for minute in range(0, 5 * 60, 10):
+        world.clock.now = begin + timedelta(minutes=minute)
+        report(world, 85 + minute)
+    reads = Counted(world.services.folds)
+    world.services = replace(world.services, folds=reads)
+    world.clock.now = begin + timedelta(hours=5, seconds=1)
+    judge(world)
+    assert state(world, "rate") is AlarmState.ALARM, "85 to 375 in five hours are 0.016 a second"
+    reads.spans.clear()
+    judge(world)
+    assert max(reads.spans) < timedelta(hours=6), "of a day of hours, minutes are read only behind the last"
+
+
+class Counted(Broken):
+    """Folds that remember how far back minutes were read."""
+
+    def __init__(self, folds: Any) -> None:
+        super().__init__(folds, "")
+        self.spans: list[timedelta] = []
+
+    def read(self, series: Series, *args: Any) -> Any:
+        self.spans.append(args[1] - args[0])
+        return super().read(series, *args)
