@@ -147,7 +147,7 @@ def members_of(folds: Iterable[Fold]) -> Mapping[MemberId, MemberFold]:
     return found
 
 
-def hour_of(start: datetime, folds: Sequence[Fold]) -> Hour:
+def whole_hour(start: datetime, folds: Sequence[Fold]) -> Hour:
     """Return the hour that begins at ``start``, from all its folds, of which there is at least one."""
     minutes: dict[datetime, list[Fold]] = {}
     for fold in folds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.core.fold import HOUR_SECONDS, LATE_SECONDS, hour_of, period_of
+from chalicelib.core.fold import HOUR_SECONDS, LATE_SECONDS, period_of, whole_hour
 from chalicelib.core.series import Series
 from chalicelib.ports import Services
 
@@ -32,7 +32,7 @@ def compress(s: Services, series: Series, until: datetime) -> int:
     ):
         folds = s.folds.read(series, start, start + _HOUR)
         if folds:
-            s.folds.write_hour(series, hour_of(start, folds))
+            s.folds.write_hour(series, whole_hour(start, folds))
             written += 1
             start += _HOUR
         else:

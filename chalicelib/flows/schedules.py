@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.core.errors import Invalid, Stale
+from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import ProjectId, ScheduleId
 from chalicelib.core.schedule import Schedule, armed, require_future, retimed
-from chalicelib.flows.retry import until_not_stale
+from chalicelib.flows.retry import as_seen, retried_unless
 from chalicelib.ports import Services
 from chalicelib.ports.schedules import ScheduleKey
 
@@ -47,12 +47,11 @@ def change(
     """
 
     def attempt() -> Schedule:
-        was = s.schedules.get(project_id, schedule_id)
-        _require(generation, was)
+        was = as_seen("schedule", s.schedules.get(project_id, schedule_id), generation)
         new = edit(was)
         return s.schedules.change(was, armed(new, new.updated_at) if retimed(was, new) else new)
 
-    return attempt() if generation is not None else until_not_stale(s, attempt)
+    return retried_unless(generation, s, attempt)
 
 
 def delete(s: Services, project_id: ProjectId, schedule_id: ScheduleId, *, generation: int | None) -> None:
@@ -62,10 +61,5 @@ def delete(s: Services, project_id: ProjectId, schedule_id: ScheduleId, *, gener
         NotFound: there is no such schedule.
         Stale: it is not at ``generation``, the one the caller saw (If-Match).
     """
-    _require(generation, s.schedules.get(project_id, schedule_id))
+    as_seen("schedule", s.schedules.get(project_id, schedule_id), generation)
     s.schedules.delete(project_id, schedule_id)
-
-
-def _require(generation: int | None, schedule: Schedule) -> None:
-    if generation is not None and schedule.generation != generation:
-        raise Stale("schedule.stale", f"The schedule has changed: it is at generation {schedule.generation}.")

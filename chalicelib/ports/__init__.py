@@ -12,21 +12,19 @@ from chalicelib.core.ids import GroupId
 from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
+from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.monitoring import Monitoring
+from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
-    Activities,
     Credentials,
-    Executions,
     GroupKey,
     Groups,
     LaunchConfigurations,
     Members,
-    Policies,
     Usage,
-    Webhooks,
 )
 from chalicelib.ports.web import SnsSignatures, Web
 

@@ -14,8 +14,8 @@ from chalicelib.core.fold import (
     Fold,
     Reading,
     folded,
-    hour_of,
     period_of,
+    whole_hour,
 )
 from chalicelib.core.ids import GroupId, MemberId
 from chalicelib.core.sample import Measure, one
@@ -108,7 +108,7 @@ def test_an_hours_load_is_what_all_members_had_to_bear() -> None:
     second = [reading(25, member=member, at=60) for member in crowd]
     third = [reading(40, member=crowd[0], at=120)]
     folds = [fold for _, fold in folded([*first, *second, *third], b"batch", frozenset())]
-    hour = hour_of(start, folds)
+    hour = whole_hour(start, folds)
     assert hour.load == pytest.approx((100 + 100 + 40) / 3)
     assert hour.load_maximum == 100
     assert (hour.start, hour.total.count) == (start, 9)
@@ -119,7 +119,7 @@ def test_the_load_does_not_depend_on_how_samples_were_kept() -> None:
     fine = [fold for _, fold in folded(readings, b"batch", frozenset({"cpu"}))]
     coarse = [fold for _, fold in folded(readings, b"batch", frozenset())]
     assert len(fine) > len(coarse)
-    assert hour_of(NOW, fine).load == pytest.approx(hour_of(NOW, coarse).load)
+    assert whole_hour(NOW, fine).load == pytest.approx(whole_hour(NOW, coarse).load)
 
 
 def test_the_last_value_is_kept_to_the_millisecond() -> None:

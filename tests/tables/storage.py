@@ -16,21 +16,19 @@ from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, Proj
 from chalicelib.core.policy import Policy
 from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
+from chalicelib.ports.history import Activities, Executions
+from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks
 from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
-    Activities,
     Credentials,
-    Executions,
     GroupKey,
     Groups,
     LaunchConfigurations,
     Lease,
     Members,
-    Policies,
     Usage,
-    Webhooks,
 )
 from chalicelib.tables.activities import ActivityTable
 from chalicelib.tables.alarm_history import AlarmHistoryTable

@@ -16,7 +16,7 @@ from chalicelib.core.fold import (
     Hour,
     Reading,
     folded,
-    hour_of,
+    whole_hour,
 )
 from chalicelib.core.ids import GroupId, MemberId
 from chalicelib.core.sample import Measure, one
@@ -128,7 +128,7 @@ def test_the_first_fold_is_found_across_a_gap(storage: Storage) -> None:
 
 
 def an_hour(storage: Storage, number: int) -> Hour:
-    return hour_of(NOW + seconds(3600 * number), [fold_of(series_of(storage), 1, number)])
+    return whole_hour(NOW + seconds(3600 * number), [fold_of(series_of(storage), 1, number)])
 
 
 def test_hours_come_back_as_they_were_and_writing_one_twice_is_one(storage: Storage) -> None:
