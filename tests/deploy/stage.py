@@ -7,6 +7,7 @@ template's handler string and environment, and reaches AWS through a gate that k
 from __future__ import annotations
 
 import json
+import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import Self
 
 import boto3
 
+from chalicelib.core.ids import GroupId, ProjectId
+from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.database import Database
 from chalicelib.tables.folds import FoldTable
+from chalicelib.tables.meters import MeterTable
 from deploy.provision import provision
 from deploy.resources import Names
 from dev import simulated
@@ -115,6 +119,12 @@ class Stage:
     def fold_table(self) -> FoldTable:
         """Return the table of samples, for those of hours that the API does not take any more."""
         return FoldTable(Database(f"thermostat-{STAGE}-"), shards=4, keep_days=15)
+
+    def forget_attention(self, project_id: str, group_id: str, metric: str) -> None:
+        """Have a metric kept in minutes, as when we died before it was kept more closely."""
+        table = MeterTable(Database(f"thermostat-{STAGE}-"), keep_days=15, clock=time.monotonic)
+        key = GroupKey(project_id=ProjectId(project_id), group_id=GroupId(group_id))
+        table.watch(key, metric, fine=False)
 
     def messages(self) -> list[str]:
         """Take what lies on the queue and may be seen now."""

@@ -119,6 +119,7 @@ def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCl
     let_hours_pass(stage, group["project_id"], group["id"], hours=30)
     told = api.call("POST", f"/v1/policies/{watching.foreseeing}/executions")
     assert told.document["outcome"] == "no_data", "one call makes whole hours of a day at most"
+    stage.forget_attention(group["project_id"], group["id"], "latency")
 
     for shard in range(8):
         stage.work(json.dumps({"kind": "watch", "shard": shard, "after": None, "until": None}))
