@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from chalicelib.flows import watch
+from chalicelib.ports import Share
 from tests.simulation.judged import (
     MAX_SIZE,
     MIN_SIZE,
@@ -38,7 +39,7 @@ def _story(begin: timedelta, told: Sequence[Minute], order: Sequence[int] | None
         report(world, values, order)
         world.clock.pass_(60)
         for shard in [*range(world.limits.shards)] * ticks:
-            watch.watch(world.services, shard, None)
+            watch.watch(world.services, Share(shard=shard))
         world.tick()
         sizes.append(world.group().desired_capacity)
     decided = [
