@@ -5,15 +5,14 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from chalicelib.api.context import Call, known_id
+from chalicelib.api.documents.alarm_history import AlarmHistoryList, alarm_history_document
 from chalicelib.api.documents.alarms import (
     AlarmDocument,
-    AlarmHistoryList,
     AlarmList,
     AlarmPatch,
     NewAlarm,
     NewState,
     alarm_document,
-    alarm_history_document,
 )
 from chalicelib.api.documents.common import fingerprint, page_links
 from chalicelib.api.operation import Reply, operation

@@ -18,7 +18,7 @@ from chalicelib.flows import backends
 from chalicelib.flows.alarm_findings import Finding, voices
 from chalicelib.flows.attention import attend
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
-from chalicelib.flows.together import scale_together
+from chalicelib.flows.together import Voice, scale_together
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
 
@@ -110,11 +110,15 @@ def set_state(
 
 def _act(s: Services, finding: Finding, now: datetime, request_id: str) -> None:
     """Ask the policies that the state sets in motion."""
-    asked = voices(s, [finding], now, (), request_id)
+    asked = [_outside_ticks(voice) for voice in voices(s, [finding], now, (), request_id)]
     if asked:
         alarm = finding.new
         key = GroupKey(project_id=alarm.project_id, group_id=alarm.group_id)
         scale_together(s, key, lambda _: asked)
+
+
+def _outside_ticks(voice: Voice) -> Voice:
+    return replace(voice, ask=replace(voice.ask, event=replace(voice.ask.event, tick=None)))
 
 
 def delete(

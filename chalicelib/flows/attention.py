@@ -41,6 +41,11 @@ def _needed(s: Services, gone: Alarm | Policy, metric: str) -> bool:
     return any(other.id != gone.id and _looked_at_closely(other) == metric for other in others)
 
 
+def looks_closely(one: Alarm | Policy) -> bool:
+    """Return whether an alarm or a policy looks at its metric in periods shorter than a minute."""
+    return _looked_at_closely(one) is not None
+
+
 def _looked_at_closely(one: Alarm | Policy | None) -> str | None:
     """Return the metric that is looked at in periods shorter than a minute."""
     rule = None if one is None else one.rule

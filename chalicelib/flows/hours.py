@@ -11,6 +11,9 @@ from chalicelib.ports import Services
 HOURS_MAX = 24
 """How many hours one call compresses."""
 
+_SETTLED = timedelta(seconds=LATE_SECONDS + 60)
+"""How long after its end an hour no longer changes: the latest sample may take a while to be stored."""
+
 _HOUR = timedelta(seconds=HOUR_SECONDS)
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
@@ -27,9 +30,7 @@ def compress(s: Services, series: Series, until: datetime) -> int:
     newest = s.folds.newest_hour(series)
     start: datetime | None = _BEGINNING if newest is None else newest + _HOUR
     written = 0
-    while (
-        start is not None and start + _HOUR <= until - timedelta(seconds=LATE_SECONDS) and written < HOURS_MAX
-    ):
+    while start is not None and start + _HOUR <= until - _SETTLED and written < HOURS_MAX:
         folds = s.folds.read(series, start, start + _HOUR)
         if folds:
             s.folds.write_hour(series, whole_hour(start, folds))

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.core.alarm import Alarm
+from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.alarm_history import found as history_of
 from chalicelib.core.decision import Decision, Event
 from chalicelib.core.errors import NotFound, Stale
@@ -22,7 +22,7 @@ from chalicelib.core.fold import period_of
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
 from chalicelib.core.judgement import is_judged
-from chalicelib.core.policy import Policy
+from chalicelib.core.policy import DirectionLimit, Policy
 from chalicelib.core.policy_state import Evaluation
 from chalicelib.core.tracking import MetricKind, TargetTracking
 from chalicelib.flows import alarm_findings, measure
@@ -47,13 +47,21 @@ class _Look:
 
 
 def judge(
-    s: Services, key: GroupKey, alarms: Sequence[Alarm], policies: Sequence[Policy], tick_seconds: int
+    s: Services,
+    key: GroupKey,
+    alarms: Sequence[Alarm],
+    policies: Sequence[Policy],
+    tick_seconds: int,
+    *,
+    urgent: bool = False,
 ) -> None:
     """Judge what is watched of one group, as of now.
 
     Args:
         alarms, policies: all of the group that are watched; maybe as they were a moment ago.
         tick_seconds: judgings within the same so many seconds are one, and change the group once.
+        urgent: these are not all of the group, so it only grows: to shrink, all have to agree. What is no
+            alarm is left to the tick.
 
     Raises:
         Unavailable: the tables do not answer, or others write the group all the time.
@@ -63,7 +71,11 @@ def judge(
     awake = [alarm for alarm in alarms if is_judged(alarm, now)]
     needs = [*map(alarm_findings.need_of, awake), *map(measure.need_of, policies)]
     readings = read(s, [need for need in needs if need is not None], now)
-    found = findings(s, awake, readings)
+    found = [
+        finding
+        for finding in findings(s, awake, readings)
+        if not urgent or finding.new.state is AlarmState.ALARM
+    ]
     request_id = f"req-{s.new_id()}"
     asked = alarm_findings.voices(s, found, tick, _conditions(policies), request_id)
     looks: Sequence[_Look] = ()
@@ -71,7 +83,8 @@ def judge(
     def speak(group: Group) -> Sequence[Voice]:
         nonlocal looks
         looks = _looks(s, group, policies, readings)
-        return [*asked, *(voice for look in looks for voice in _voice(look, tick, request_id))]
+        voices = [*asked, *(voice for look in looks for voice in _voice(look, tick, request_id))]
+        return [_growing(voice) for voice in voices] if urgent else voices
 
     decisions: dict[str, Decision] = {}
     if asked or policies:
@@ -117,6 +130,12 @@ def _voice(look: _Look, tick: datetime, request_id: str) -> Sequence[Voice]:
         request_id=request_id,
     )
     return (Voice(ask=ask, policy=policy, quiet=True),)
+
+
+def _growing(voice: Voice) -> Voice:
+    """Return a voice that may only grow the group, and is recorded only where it does."""
+    event = replace(voice.ask.event, direction=DirectionLimit.OUT)
+    return replace(voice, ask=replace(voice.ask, event=event), quiet=True)
 
 
 def _is_old_news(look: _Look, evaluation: Evaluation) -> bool:

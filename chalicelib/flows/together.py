@@ -16,6 +16,7 @@ from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
 from chalicelib.core.policy import Policy, PolicyMode
 from chalicelib.core.reconcile import Reconciled, Want, reconciled
+from chalicelib.core.steps import StepScaling
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
@@ -95,6 +96,10 @@ def _want(group: Group, voice: Voice, decision: Decision) -> Want | None:
     policy, size = voice.policy, decision.wanted
     if policy.mode is PolicyMode.SHADOW:
         return None
+    if decision.outcome is Outcome.NO_DATA and isinstance(policy.rule, StepScaling):
+        return (
+            None  # of a composite, or a state set by hand, there is no breach: that says nothing of a metric
+        )
     if decision.outcome is Outcome.NO_DATA:
         return Want(policy_id=policy.id, name=policy.name, capacity=None)
     if decision.outcome not in _HAS_AN_OPINION or size is None:

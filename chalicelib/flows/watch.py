@@ -18,7 +18,7 @@ from chalicelib.core.errors import ThermostatError
 from chalicelib.core.fold import FINE_SECONDS
 from chalicelib.core.ids import GroupId
 from chalicelib.core.policy import Policy
-from chalicelib.flows.attention import keep
+from chalicelib.flows.attention import keep, looks_closely
 from chalicelib.flows.judge import judge
 from chalicelib.ports import Services, Share
 from chalicelib.ports.storage import GroupKey, Page
@@ -63,8 +63,11 @@ def watch(s: Services, share: Share, part: int = _PART) -> None:
 
 
 def judge_promptly(s: Services, key: GroupKey) -> None:
-    """Judge one group because a closely watched metric of it has news, not because a tick came."""
-    judge(s, key, *_all_of(s, key), min(FINE_SECONDS, s.limits.tick_seconds))
+    """Judge what looks closely at a group, for there is news; all else, and shrinking, awaits the tick."""
+    alarms, policies = _all_of(s, key)
+    close = [alarm for alarm in alarms if looks_closely(alarm)]
+    tick_seconds = min(FINE_SECONDS, s.limits.tick_seconds)
+    judge(s, key, close, [policy for policy in policies if looks_closely(policy)], tick_seconds, urgent=True)
 
 
 def _judge_alone(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:

@@ -29,8 +29,8 @@ def test_hours_that_can_change_no_more_are_compressed() -> None:
     world = world_with(0, 1, 2, 3)
     assert compress(world.services, CPU, NOW + seconds(4 * HOUR - 1)) == 2
     assert compressed(world) == [(0, 0, 0), (1, 1, 2)]
-    assert compress(world.services, CPU, NOW + seconds(4 * HOUR - 1)) == 0
-    assert compress(world.services, CPU, NOW + seconds(4 * HOUR)) == 1
+    assert compress(world.services, CPU, NOW + seconds(4 * HOUR + 59)) == 0
+    assert compress(world.services, CPU, NOW + seconds(4 * HOUR + 60)) == 1
     assert compressed(world) == [(0, 0, 0), (1, 1, 2), (2, 2, 4)]
 
 

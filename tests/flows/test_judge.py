@@ -353,6 +353,37 @@ def test_a_group_that_is_closely_watched_is_judged_as_its_samples_come(world: Wo
     assert size(world) == 5
 
 
+def test_between_ticks_a_group_only_grows_and_minutes_are_not_judged(world: World) -> None:
+    tracking = replace(TRACKING, period_seconds=10, into=Behavior(stabilization_seconds=0))
+    policy(world, "track", tracking)
+    out = policy(world, "out", by(1))
+    alarm(world, rule=LOW, alarm_actions=(out.id,))
+    world.services.meters.watch(key(), "cpu", fine=True)
+    minutes(world, None, None)
+    for _ in range(14):
+        report(world, 10)
+        world.clock.pass_(10)
+        watch.judge_promptly(world.services, key())
+    assert (size(world), executions(world)) == (3, [])
+    assert state(world) is AlarmState.INSUFFICIENT_DATA
+    judge(world)
+    assert state(world) is AlarmState.ALARM
+    assert [e.policy_id for e in executions(world) if e.outcome is Outcome.EXECUTED] == ["out"]
+
+
+def test_who_acts_on_a_composite_by_steps_keeps_nobody_from_shrinking(world: World) -> None:
+    steps = StepScaling(
+        type=AdjustmentType.CHANGE, steps=(Interval(lower=0, upper=None, amount=Fraction(1)),)
+    )
+    stepping, shrinking = policy(world, "steps", steps), policy(world, "in", by(-1))
+    alarm(world, "low", rule=LOW, alarm_actions=(shrinking.id,))
+    composite = CompositeRule(expression=json.dumps({"alarm": "low"}))
+    alarm(world, "composite", rule=composite, alarm_actions=(stepping.id,))
+    minutes(world, 10, 10)
+    assert size(world) == 2
+    assert {e.outcome for e in executions(world)} == {Outcome.NO_DATA, Outcome.EXECUTED}
+
+
 def test_one_groups_trouble_keeps_no_other_from_being_judged(world: World) -> None:
     gone = policy(world, "gone", by(1))
     alarm(world, "a", rule=HIGH, alarm_actions=(gone.id,))

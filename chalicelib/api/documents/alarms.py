@@ -1,8 +1,7 @@
-"""Alarms and their history as documents."""
+"""Alarms as documents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,6 +9,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from chalicelib.api.documents.alarm_history import State
+from chalicelib.api.documents.alarm_rules import (
+    Constraints,
+    ExpressionDocument,
+    Low,
+    Missing,
+    Operator,
+    RuleFields,
+    TimeConstraintDocument,
+    constraint_document,
+    constraints_of,
+    shown_rule,
+)
 from chalicelib.api.documents.common import (
     ClientToken,
     Input,
@@ -28,123 +40,16 @@ from chalicelib.core.alarm import (
     Alarm,
     AlarmState,
     Backend,
-    Comparison,
-    CompositeRule,
-    LowSamples,
-    MissingData,
     Severity,
-    ThresholdRule,
-    TimeConstraint,
 )
-from chalicelib.core.alarm_check import ACTIONS_MAX, DIMENSIONS_MAX, PERIODS_MAX
-from chalicelib.core.alarm_history import AlarmHistoryEntry
-from chalicelib.core.composite import OPERANDS_MAX
-from chalicelib.core.errors import Invalid
+from chalicelib.core.alarm_check import ACTIONS_MAX
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
-from chalicelib.core.window import CONSTRAINTS_MAX, DURATION_MAX_SECONDS
 
-Dimensions = Annotated[dict[Name, Name], Meta(max_length=DIMENSIONS_MAX)]
-StatisticName = Annotated[
-    str, Meta(max_length=32, description="average, sum, minimum, maximum, sample_count, rate, or like p99.")
-]
-PeriodSeconds = Annotated[
-    int, Meta(ge=10, le=86_400, description="Seconds: 10, 20, 30, or a multiple of 60; 60 by default.")
-]
-Periods = Annotated[int, Meta(ge=1, le=PERIODS_MAX)]
-Operator = Literal["gt", "ge", "lt", "le"]
-Missing = Literal["missing", "ignore", "breaching", "not_breaching"]
-Low = Literal["evaluate", "ignore"]
 Actions = Annotated[list[Uuid], Meta(max_length=ACTIONS_MAX, description="Policies of the alarm's group.")]
-State = Literal["ok", "alarm", "insufficient_data"]
 SeverityName = Literal["low", "moderate", "critical"]
 
 
-class ExpressionDocument(
-    Input, kw_only=True, omit_defaults=True, rename={"not_": "not", "and_": "and", "or_": "or"}
-):
-    """One of: another alarm of the group, which fires; not, and, or of such."""
-
-    alarm: Uuid | UnsetType = UNSET
-    not_: ExpressionDocument | UnsetType = UNSET
-    and_: Annotated[list[ExpressionDocument], Meta(min_length=1, max_length=OPERANDS_MAX)] | UnsetType = UNSET
-    or_: Annotated[list[ExpressionDocument], Meta(min_length=1, max_length=OPERANDS_MAX)] | UnsetType = UNSET
-
-
-class TimeConstraintDocument(Input, kw_only=True):
-    """A window outside of which the alarm is not evaluated; ``start`` is cron, five fields, in the zone."""
-
-    name: Name
-    start: Annotated[str, Meta(max_length=255)]
-    duration: Annotated[int, Meta(ge=1, le=DURATION_MAX_SECONDS, description="Seconds.")]
-    timezone: Annotated[str, Meta(max_length=64)] = "UTC"
-
-
-_THRESHOLD_FIELDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "metric": ("metric", str),
-    "dimensions": ("dimensions", lambda given: tuple(sorted(given.items()))),
-    "statistic": ("statistic", str),
-    "period": ("period_seconds", int),
-    "evaluation_periods": ("evaluation_periods", int),
-    "datapoints_to_alarm": ("datapoints_to_alarm", int),
-    "comparison_operator": ("comparison", Comparison),
-    "threshold": ("threshold", float),
-    "treat_missing_data": ("treat_missing_data", MissingData),
-    "low_samples": ("low_samples", LowSamples),
-}
-"""The fields of a threshold rule: what the core calls each, and what it is there."""
-
-Constraints = Annotated[list[TimeConstraintDocument], Meta(max_length=CONSTRAINTS_MAX)]
-
-
-class _Rule(Input, kw_only=True):
-    """A metric and a threshold, or a composite."""
-
-    metric: Name | UnsetType = UNSET
-    dimensions: Dimensions | UnsetType = UNSET
-    statistic: StatisticName | UnsetType = UNSET
-    period: PeriodSeconds | UnsetType = UNSET
-    evaluation_periods: Periods | UnsetType = UNSET
-    datapoints_to_alarm: Periods | UnsetType = UNSET
-    comparison_operator: Operator | UnsetType = UNSET
-    threshold: float | UnsetType = UNSET
-    treat_missing_data: Missing | UnsetType = UNSET
-    low_samples: Low | UnsetType = UNSET
-    composite: ExpressionDocument | UnsetType = UNSET
-
-    def _threshold_fields(self) -> dict[str, Any]:
-        """Return what is given of a threshold rule, by the names and in the types of the core."""
-        given = {field: getattr(self, field) for field in _THRESHOLD_FIELDS}
-        return {
-            name: of(given[field])
-            for field, (name, of) in _THRESHOLD_FIELDS.items()
-            if given[field] is not UNSET
-        }
-
-    def _new_rule(self) -> ThresholdRule | CompositeRule:
-        given = self._threshold_fields()
-        if not isinstance(self.composite, UnsetType):
-            return _composite(self.composite, given)
-        if not given.keys() >= {"metric", "comparison", "threshold"}:
-            raise Invalid(
-                "alarm.rule", "An alarm needs metric, comparison_operator and threshold, or else composite."
-            )
-        given.setdefault("datapoints_to_alarm", given.get("evaluation_periods", 1))
-        return ThresholdRule(**given)
-
-    def _rule_after(self, present: ThresholdRule | CompositeRule) -> ThresholdRule | CompositeRule:
-        given = self._threshold_fields()
-        match present:
-            case CompositeRule() if isinstance(self.composite, UnsetType) and not given:
-                return present
-            case CompositeRule() if not isinstance(self.composite, UnsetType):
-                return _composite(self.composite, given)
-            case ThresholdRule() if isinstance(self.composite, UnsetType):
-                return replace(present, **given)
-            case _:
-                raise _either()
-
-
-class NewAlarm(_Rule, kw_only=True):
+class NewAlarm(RuleFields, kw_only=True):
     """An alarm to be made: over a metric of its group, or a composite of other alarms."""
 
     name: Name
@@ -166,13 +71,13 @@ class NewAlarm(_Rule, kw_only=True):
             group_id=GroupId(self.group_id),
             name=self.name,
             backend=Backend(self.backend),
-            rule=self._new_rule(),
+            rule=self.new_rule(),
             enabled=self.enabled,
             severity=Severity(self.severity),
             alarm_actions=_policies(self.alarm_actions),
             ok_actions=_policies(self.ok_actions),
             insufficient_data_actions=_policies(self.insufficient_data_actions),
-            time_constraints=_constraints(self.time_constraints),
+            time_constraints=constraints_of(self.time_constraints),
             state=AlarmState.INSUFFICIENT_DATA,
             state_reason=NOT_EVALUATED,
             state_changed_at=now,
@@ -182,7 +87,7 @@ class NewAlarm(_Rule, kw_only=True):
         )
 
 
-class AlarmPatch(_Rule, kw_only=True):
+class AlarmPatch(RuleFields, kw_only=True):
     """What is to change of an alarm; what is left out stays."""
 
     name: Name | UnsetType = UNSET
@@ -198,7 +103,7 @@ class AlarmPatch(_Rule, kw_only=True):
         return replace(
             alarm,
             name=given_or(self.name, alarm.name),
-            rule=self._rule_after(alarm.rule),
+            rule=self.rule_after(alarm.rule),
             alarm_actions=_policies(given_or(self.alarm_actions, [*alarm.alarm_actions])),
             ok_actions=_policies(given_or(self.ok_actions, [*alarm.ok_actions])),
             insufficient_data_actions=_policies(
@@ -207,7 +112,7 @@ class AlarmPatch(_Rule, kw_only=True):
             time_constraints=(
                 alarm.time_constraints
                 if isinstance(self.time_constraints, UnsetType)
-                else _constraints(self.time_constraints)
+                else constraints_of(self.time_constraints)
             ),
             enabled=given_or(self.enabled, alarm.enabled),
             severity=Severity(given_or(self.severity, alarm.severity.value)),
@@ -279,26 +184,6 @@ class AlarmList(msgspec.Struct, kw_only=True):
     links: list[Link]
 
 
-class AlarmHistoryDocument(msgspec.Struct, kw_only=True):
-    """One thing that happened to an alarm; ``user_id`` is null where nobody did it."""
-
-    id: str
-    alarm_id: str
-    event: Literal["creation", "rule_change", "state_change", "manual_state", "silence", "deletion"]
-    state_before: State | None
-    state_after: State | None
-    reason: str
-    user_id: str | None
-    created_at: Time
-
-
-class AlarmHistoryList(msgspec.Struct, kw_only=True):
-    """Part of an alarm's history, newest first."""
-
-    history: list[AlarmHistoryDocument]
-    links: list[Link]
-
-
 def alarm_document(alarm: Alarm, base: str, now: datetime) -> AlarmDocument:
     """Return the alarm as it is shown."""
     return AlarmDocument(
@@ -307,11 +192,11 @@ def alarm_document(alarm: Alarm, base: str, now: datetime) -> AlarmDocument:
         group_id=alarm.group_id,
         name=alarm.name,
         backend=alarm.backend.value,
-        **_shown_rule(alarm.rule),
+        **shown_rule(alarm.rule),
         alarm_actions=[*alarm.alarm_actions],
         ok_actions=[*alarm.ok_actions],
         insufficient_data_actions=[*alarm.insufficient_data_actions],
-        time_constraints=[_constraint_document(each) for each in alarm.time_constraints],
+        time_constraints=[constraint_document(each) for each in alarm.time_constraints],
         enabled=alarm.enabled,
         severity=alarm.severity.value,
         state=alarm.state.value,
@@ -336,67 +221,5 @@ def _source_document(alarm: Alarm, now: datetime) -> SourceDocument:
     )
 
 
-def _shown_rule(rule: ThresholdRule | CompositeRule) -> dict[str, Any]:
-    """Return the fields of the document that say what the rule is."""
-    if isinstance(rule, CompositeRule):
-        expression = msgspec.json.decode(rule.expression, type=ExpressionDocument)
-        return {**dict.fromkeys(_THRESHOLD_FIELDS), "composite": expression}
-    return {
-        "metric": rule.metric,
-        "dimensions": dict(rule.dimensions),
-        "statistic": rule.statistic,
-        "period": rule.period_seconds,
-        "evaluation_periods": rule.evaluation_periods,
-        "datapoints_to_alarm": rule.datapoints_to_alarm,
-        "comparison_operator": rule.comparison.value,
-        "threshold": rule.threshold,
-        "treat_missing_data": rule.treat_missing_data.value,
-        "low_samples": rule.low_samples.value,
-        "composite": None,
-    }
-
-
-def alarm_history_document(entry: AlarmHistoryEntry) -> AlarmHistoryDocument:
-    """Return the entry as it is shown."""
-    return AlarmHistoryDocument(
-        id=entry.id,
-        alarm_id=entry.alarm_id,
-        event=entry.event.value,
-        state_before=entry.state_before.value if entry.state_before else None,
-        state_after=entry.state_after.value if entry.state_after else None,
-        reason=entry.reason,
-        user_id=entry.user_id,
-        created_at=utc(entry.created_at),
-    )
-
-
-def _composite(expression: ExpressionDocument, given: dict[str, Any]) -> CompositeRule:
-    if given:
-        raise _either()
-    return CompositeRule(expression=msgspec.json.encode(expression).decode())
-
-
-def _either() -> Invalid:
-    return Invalid(
-        "alarm.rule", "An alarm is over a metric or a composite, and stays what it is: make another one."
-    )
-
-
 def _policies(ids: list[Any]) -> tuple[PolicyId, ...]:
     return tuple(PolicyId(id_) for id_ in ids)
-
-
-def _constraints(documents: list[TimeConstraintDocument]) -> tuple[TimeConstraint, ...]:
-    return tuple(
-        TimeConstraint(name=d.name, start=d.start, duration_seconds=d.duration, timezone=d.timezone)
-        for d in documents
-    )
-
-
-def _constraint_document(constraint: TimeConstraint) -> TimeConstraintDocument:
-    return TimeConstraintDocument(
-        name=constraint.name,
-        start=constraint.start,
-        duration=constraint.duration_seconds,
-        timezone=constraint.timezone,
-    )
