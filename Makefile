@@ -23,7 +23,7 @@ run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a rea
 	@exec $(PY) -m dev.run
 
 test: .venv/.complete ## run the tests
-	@env -u OS_CLOUD $(PY) -m pytest -q -m "not cloud" -n 2 --dist loadgroup
+	@env -u OS_CLOUD $(PY) -m pytest -q -m "not cloud" -n 2
 
 check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)

@@ -1,22 +1,28 @@
-"""What tests of several folders share: the AWS APIs on this machine."""
+"""What tests of several folders share: the AWS APIs on this machine, and who runs what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dev.aws import LocalAws
 
-DEAR_TO_START = {"end_to_end", "deploy", "senders"}
+DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share what is dear to start (the stack, the package) in one process."""
-    for item in items:
-        if item.path.parent.name in DEAR_TO_START:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+class ByCost(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Tests that share what is dear to start (the stack, the package) go to one process; others anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in DEAR_TO_START if nodeid.startswith(folder)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
+    """Return the scheduler of ``-n``."""
+    return ByCost(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from chalicelib.core.alarm import Alarm
+from chalicelib.core.alarm import Alarm, CompositeRule
 from chalicelib.core.errors import ThermostatError
 from chalicelib.core.fold import FINE_SECONDS
 from chalicelib.core.ids import GroupId
@@ -65,7 +65,7 @@ def watch(s: Services, share: Share, part: int = _PART) -> None:
 def judge_promptly(s: Services, key: GroupKey) -> None:
     """Judge what looks closely at a group, for there is news; all else, and shrinking, awaits the tick."""
     alarms, policies = _all_of(s, key)
-    close = [alarm for alarm in alarms if looks_closely(alarm)]
+    close = [alarm for alarm in alarms if looks_closely(alarm) or isinstance(alarm.rule, CompositeRule)]
     tick_seconds = min(FINE_SECONDS, s.limits.tick_seconds)
     judge(s, key, close, [policy for policy in policies if looks_closely(policy)], tick_seconds, urgent=True)
 
