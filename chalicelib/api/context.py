@@ -21,6 +21,7 @@ BODY_MAX_BYTES = 256 * 1024
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _ETAG = re.compile(r'"(\d{1,18})"')
 
 
@@ -118,6 +119,11 @@ def known_id(value: str, noun: str) -> str:
     if not _UUID.fullmatch(value):
         raise NotFound(f"{noun}.not_found", f"There is no such {noun.replace('_', ' ')} in this project.")
     return value
+
+
+def is_token(value: str) -> bool:
+    """Return whether a path's segment can be a token of ours: 256 bits, URL-safe."""
+    return _TOKEN.fullmatch(value) is not None
 
 
 def base_of(request: Request, public_url: str | None) -> str:

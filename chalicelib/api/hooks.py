@@ -6,12 +6,13 @@ for signatures. /v1/policies/{id}/notifications: the same, for senders with a Ke
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.api.context import Call, known_id
+from chalicelib.api.context import Call, is_token, known_id
 from chalicelib.api.documents.executions import HookReply, SubscriptionReply, hook_reply
 from chalicelib.api.operation import Access, Reply, operation
 from chalicelib.core.errors import Invalid, NotFound
@@ -22,12 +23,11 @@ from chalicelib.intake import notification
 
 blueprint = Blueprint(__name__)
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _ORIGIN = re.compile(r"[A-Za-z0-9.:\[\]*-]{1,255}")
 
 
 def _token(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
+    if not is_token(value):
         raise NotFound("webhook.unknown", "There is no such webhook.")
     return value
 
@@ -43,10 +43,10 @@ def _received(call: Call, token: str) -> Reply:
     return Reply(hook_reply(result), 202)
 
 
-@operation(
+_hook = functools.partial(
+    operation,
     blueprint,
-    "POST",
-    "/v1/hooks/{token}",
+    path="/v1/hooks/{token}",
     access=Access.OPEN,
     body=dict[str, Any],
     body_required=False,
@@ -55,23 +55,15 @@ def _received(call: Call, token: str) -> Reply:
     answers={200: SubscriptionReply, 202: HookReply},
     content_types=("*/*",),
 )
+
+
+@_hook("POST")
 def call_hook(call: Call, token: str) -> Reply:
     """Call a webhook: with no body, or with the notification of an alarm source."""
     return _received(call, token)
 
 
-@operation(
-    blueprint,
-    "PUT",
-    "/v1/hooks/{token}",
-    access=Access.OPEN,
-    body=dict[str, Any],
-    body_required=False,
-    body_is_raw=True,
-    any_query=True,
-    answers={200: SubscriptionReply, 202: HookReply},
-    content_types=("*/*",),
-)
+@_hook("PUT")
 def put_to_hook(call: Call, token: str) -> Reply:
     """Call a webhook, for senders that PUT: the same as POST."""
     return _received(call, token)

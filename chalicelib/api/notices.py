@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.api.context import Call, known_id
+from chalicelib.api.context import Call, is_token, known_id
 from chalicelib.api.documents.executions import hook_reply
 from chalicelib.api.documents.notices import NoticeReply
 from chalicelib.api.operation import Access, Reply, operation
@@ -20,7 +20,6 @@ from chalicelib.intake import notice
 blueprint = Blueprint(__name__)
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @operation(
@@ -36,7 +35,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 )
 def call_alarm_hook(call: Call, project_id: str, alarm_id: str, token: str) -> Reply:
     """Tell the state of an alarm that you evaluate: a backend does, at every evaluation."""
-    if not _PROJECT.fullmatch(project_id) or not _TOKEN.fullmatch(token):
+    if not _PROJECT.fullmatch(project_id) or not is_token(token):
         raise NotFound("webhook.unknown", "There is no such webhook.")
     known = AlarmId(known_id(alarm_id, "alarm"))
     alarm = flow.alarm_of_hook(call.services, ProjectId(project_id), known, token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.api.context import Call, known_id
+from chalicelib.api.context import Call, is_token, known_id
 from chalicelib.api.documents.samples import MetricList, NewSamples, metric_list
 from chalicelib.api.operation import Access, Refusal, Reply, View, operation
 from chalicelib.core.errors import Invalid, NotFound
@@ -30,7 +29,6 @@ _BODY_MAX_BYTES = 4 * 1024 * 1024
 """With base64 around it this still fits what Lambda takes."""
 _INFLATED_MAX_BYTES = 16 * 1024 * 1024
 _BATCH_ID_MAX_CHARACTERS = 255
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 Parse = Callable[[bytes, Mapping[str, str], Mapping[str, str], datetime], Batch]
 Tell = Callable[[int, Sequence[Rejection], Mapping[str, str]], Answer]
@@ -158,7 +156,7 @@ def _register(format_: Format) -> None:
     """Make a format's route."""
 
     def post(call: Call, intake_token: str) -> Answer:
-        if not _TOKEN.fullmatch(intake_token):
+        if not is_token(intake_token):
             raise NotFound("intake.unknown", "There is no such intake.")
         key = intakes.group_of_token(call.services, intake_token)
         body = inflated(call.raw_body, _INFLATED_MAX_BYTES)

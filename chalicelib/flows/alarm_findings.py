@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, ThresholdRule
+from chalicelib.core.composite import judging_order
 from chalicelib.core.decision import Event, Guard
 from chalicelib.core.errors import NotFound
 from chalicelib.core.flapping import OutCondition
@@ -117,16 +118,13 @@ def _over_alarms(
     names: Mapping[AlarmId, str],
     now: datetime,
 ) -> list[Finding]:
-    """Judge composites until those that others refer to have settled; none refers to itself in the end."""
-    new = {alarm.id: alarm for alarm in composites}
-    for _ in composites:
-        for alarm in composites:
-            new[alarm.id] = judged(alarm, (), states, now, names)
-        settled = all(states.get(id_) is alarm.state for id_, alarm in new.items())
-        states |= {id_: alarm.state for id_, alarm in new.items()}
-        if settled:
-            break
-    return [Finding(was=alarm, new=new[alarm.id]) for alarm in composites]
+    """Judge composites, each after those it is made of, and note their states in ``states``."""
+    found = []
+    for alarm in judging_order(composites):
+        new = judged(alarm, (), states, now, names)
+        states[alarm.id] = new.state
+        found.append(Finding(was=alarm, new=new))
+    return found
 
 
 def _voice(

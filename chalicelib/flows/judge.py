@@ -140,10 +140,11 @@ def _growing(voice: Voice) -> Voice:
 
 def _is_old_news(look: _Look, evaluation: Evaluation) -> bool:
     """Return whether a forecast says what it said before: its state is large, so only changes are written."""
-    last, foresees = look.seen.state.last, isinstance(look.policy.rule, Predictive)
-    same = last is not None and last.recommended == evaluation.recommended
-    made_now = look.seen.state.forecast is None or look.seen.state.forecast.made_at == evaluation.at
-    return foresees and same and last is not None and last.decided == evaluation.decided and not made_now
+    last, made = look.seen.state.last, look.seen.state.forecast
+    if not isinstance(look.policy.rule, Predictive) or last is None or made is None:
+        return False
+    same = (last.recommended, last.decided) == (evaluation.recommended, evaluation.decided)
+    return same and made.made_at != evaluation.at
 
 
 def _write_alarms(s: Services, found: Sequence[Finding], now: datetime) -> None:

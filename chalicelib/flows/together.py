@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from chalicelib.core.asked import Proposal
 from chalicelib.core.decision import Decision, decide
@@ -71,7 +72,7 @@ def _attempt(s: Services, key: GroupKey, speak: Speak) -> Heard:
     losses = {id(loss.want): loss.step for loss in result.losses}
     for number, want in enumerate(wants):
         if want is not None and want is result.winner:
-            decisions[number] = _as_reconciled(voices[number], group, decisions[number], result, s)
+            decisions[number] = _as_reconciled(voices[number], group, decisions[number], result, now)
         elif decisions[number].outcome is Outcome.EXECUTED:
             decisions[number] = _outvoted(group, decisions[number], losses.get(id(want)), result)
     # The one that changes the group first: if we die behind it, the others find the tick taken.
@@ -91,15 +92,14 @@ def _want(group: Group, voice: Voice, decision: Decision) -> Want | None:
     """Return what the policy wants of the group, None where it has nothing to say.
 
     One that is held may not act, but still has its say: while it wants to grow nothing shrinks, and nobody
-    goes below what it wants. A shadow has none, not even by not knowing its metric.
+    goes below what it wants. A shadow has none, not even by not knowing its metric; nor have steps without a
+    breach (of a composite, or a state set by hand), which says nothing of a metric.
     """
     policy, size = voice.policy, decision.wanted
     if policy.mode is PolicyMode.SHADOW:
         return None
     if decision.outcome is Outcome.NO_DATA and isinstance(policy.rule, StepScaling):
-        return (
-            None  # of a composite, or a state set by hand, there is no breach: that says nothing of a metric
-        )
+        return None
     if decision.outcome is Outcome.NO_DATA:
         return Want(policy_id=policy.id, name=policy.name, capacity=None)
     if decision.outcome not in _HAS_AN_OPINION or size is None:
@@ -117,13 +117,13 @@ def never_in(policy: Policy) -> bool:
 
 
 def _as_reconciled(
-    voice: Voice, group: Group, decision: Decision, result: Reconciled, s: Services
+    voice: Voice, group: Group, decision: Decision, result: Reconciled, now: datetime
 ) -> Decision:
     """Return the winner's decision, made again where the others want more to remain."""
     if result.step is None:
         return decision
     floor = Proposal(capacity=result.capacity, steps=(result.step,))
-    return decide(voice.policy, group, replace(voice.ask.event, at_least=floor), s.now())
+    return decide(voice.policy, group, replace(voice.ask.event, at_least=floor), now)
 
 
 def _outvoted(group: Group, decision: Decision, why: Step | None, result: Reconciled) -> Decision:

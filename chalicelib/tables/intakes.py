@@ -21,6 +21,7 @@ from chalicelib.tables.database import Database
 from chalicelib.tables.group_rows import GroupRow
 from chalicelib.tables.rows import DocumentAttribute, Row
 from chalicelib.tables.table import Table, taken
+from chalicelib.tables.tokens import follow
 
 
 class IntakeRow(Row):
@@ -117,13 +118,8 @@ class IntakeTable:
 
     def _index(self, transaction: Transaction, was: Intake | None, new: Intake | None) -> None:
         """Let the tokens' rows follow from ``was`` to ``new``; an end that moved is rewritten."""
-        kept = {token.sha256 for token in new.tokens} if new else set()
-        for token in was.tokens if was else ():
-            if token.sha256 not in kept:
-                transaction.delete(self._tokens(token.sha256))
-        if new is not None:
-            for token in new.tokens:
-                transaction.put(self._token_row(new, token))
+        rows = {token.sha256: self._token_row(new, token) for token in new.tokens} if new else {}
+        follow(transaction, self._tokens, was.tokens if was else (), rows)
 
     def _token_row(self, intake: Intake, token: TokenHash) -> IntakeTokenRow:
         return self._tokens(

@@ -29,6 +29,7 @@ from chalicelib.tables.group_rows import shard_of
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute, joined
 from chalicelib.tables.table import Table, create, taken
+from chalicelib.tables.tokens import follow
 from chalicelib.tables.usage import UsageCounter
 
 
@@ -190,13 +191,8 @@ class WebhookTable:
 
     def _index(self, transaction: Transaction, was: Webhook | None, new: Webhook | None) -> None:
         """Let the tokens' rows follow from ``was`` to ``new``; an end that moved is rewritten."""
-        kept = {token.sha256 for token in new.tokens} if new else set()
-        for token in was.tokens if was else ():
-            if token.sha256 not in kept:
-                transaction.delete(self._tokens(token.sha256))
-        if new is not None:
-            for token in new.tokens:
-                transaction.put(self._token_row(new, token))
+        rows = {token.sha256: self._token_row(new, token) for token in new.tokens} if new else {}
+        follow(transaction, self._tokens, was.tokens if was else (), rows)
 
     def _token_row(self, webhook: Webhook, token: TokenHash) -> TokenRow:
         ends = [end for end in (token.expires_at, webhook.expires_at) if end is not None]
