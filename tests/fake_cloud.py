@@ -10,9 +10,10 @@ from enum import StrEnum
 
 from chalicelib.core.credential import Caller, Credential
 from chalicelib.core.errors import Unauthenticated
-from chalicelib.core.ids import GroupId, ProjectId, ServerId, UserId
-from chalicelib.core.member import GROUP_KEY, Server
-from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, ServerOrder
+from chalicelib.core.ids import GroupId, ProjectId, ResourceId, UserId
+from chalicelib.core.launch import LaunchType
+from chalicelib.core.member import GROUP_KEY, Resource
+from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
 
 
 class Fault(StrEnum):
@@ -28,7 +29,7 @@ class Fault(StrEnum):
 class Machine:
     """One server as the cloud keeps it."""
 
-    id: ServerId
+    id: ResourceId
     name: str
     group: str
     metadata: dict[str, str]
@@ -38,12 +39,12 @@ class Machine:
     status_when_ready: str = "ACTIVE"
     forced_status: str | None = None
 
-    def seen(self, now: datetime) -> Server:
+    def seen(self, now: datetime) -> Resource:
         """Return the server as it is shown."""
         built = self.status_when_ready if now >= self.ready_at else "BUILD"
         status = self.forced_status or built
         fault = "No valid host was found." if status == "ERROR" else None
-        return Server(
+        return Resource(
             id=self.id,
             name=self.name,
             status=status,
@@ -72,23 +73,23 @@ class FakeCloud:
     fail_builds: int = 0
     faults: list[Fault] = field(default_factory=list)
     broken: CredentialBroken | None = None
-    machines: dict[ServerId, Machine] = field(default_factory=dict)
-    orders: list[ServerOrder] = field(default_factory=list)
+    machines: dict[ResourceId, Machine] = field(default_factory=dict)
+    orders: list[Order] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
+    def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
         """Return the group's servers that are listed by now."""
         self._enter()
         now = self.now()
         return [m.seen(now) for m in self.machines.values() if m.group == group_id and now >= m.listed_at]
 
-    def server(self, server_id: ServerId) -> Server | None:
+    def resource(self, resource_id: ResourceId) -> Resource | None:
         """Return one server; it is shown at once, also where lists lag."""
         self._enter()
-        machine = self.machines.get(server_id)
+        machine = self.machines.get(resource_id)
         return machine.seen(self.now()) if machine else None
 
-    def create_servers(self, order: ServerOrder) -> ServerId | None:
+    def create(self, order: Order) -> ResourceId | None:
         """Make servers, named as Nova names several of one request."""
         fault = self._enter_to_change()
         self.orders.append(order)
@@ -99,8 +100,8 @@ class FakeCloud:
         self._maybe_lose(fault)
         return made[0] if order.count == 1 else None
 
-    def _make(self, name: str, order: ServerOrder) -> ServerId:
-        id_ = ServerId(f"server-{next(self._numbers)}")
+    def _make(self, name: str, order: Order) -> ResourceId:
+        id_ = ResourceId(f"server-{next(self._numbers)}")
         now = self.now()
         fails = self.fail_builds > 0
         self.fail_builds -= fails
@@ -116,17 +117,17 @@ class FakeCloud:
         )
         return id_
 
-    def delete_server(self, server_id: ServerId) -> None:
+    def delete(self, resource_id: ResourceId) -> None:
         """Delete a server at once; one already gone is a success."""
         fault = self._enter_to_change()
-        self.machines.pop(server_id, None)
+        self.machines.pop(resource_id, None)
         self._maybe_lose(fault)
 
-    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
+    def label(self, resource_id: ResourceId, metadata: dict[str, str]) -> None:
         """Add metadata to a server."""
         fault = self._enter_to_change()
-        if server_id in self.machines:
-            self.machines[server_id].metadata |= metadata
+        if resource_id in self.machines:
+            self.machines[resource_id].metadata |= metadata
         self._maybe_lose(fault)
 
     def _enter(self) -> None:
@@ -157,9 +158,9 @@ class FakeClouds:
 
     cloud: FakeCloud
 
-    def enter(self, credential: Credential, request_id: str) -> FakeCloud:
+    def enter(self, credential: Credential, kind: LaunchType, request_id: str) -> FakeCloud:
         """Return the cloud, unless the credential is broken."""
-        del credential, request_id
+        del credential, kind, request_id
         if self.cloud.broken is not None:
             raise self.cloud.broken
         return self.cloud

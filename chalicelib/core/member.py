@@ -1,4 +1,4 @@
-"""Members and the servers that stand for them: what is written down, what is seen, what to make of it.
+"""Members and the resources that stand for them: what is written down, what is seen, what to make of it.
 
 A member is written down before its server is asked for, under a name that no other server has. So a
 server whose request was answered into the void is found again by its name and adopted.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, ProjectId, ServerId
+from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, ProjectId, ResourceId
 
 
 class MemberState(StrEnum):
@@ -30,7 +30,7 @@ class Member:
 
     Attributes:
         name: the server's name in Nova, unique among all members.
-        server_id: Nova's id; None until it is known.
+        resource_id: the cloud's id of what stands for it; None until it is known.
         labelled: the server carries this member's id in its metadata.
         protected: never removed to make the group smaller.
         requested_at: when the server was asked for.
@@ -46,15 +46,15 @@ class Member:
     availability_zone: str | None
     requested_at: datetime
     created_at: datetime
-    server_id: ServerId | None = None
+    resource_id: ResourceId | None = None
     labelled: bool = False
     protected: bool = False
     deleting_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One server as Nova shows it.
+class Resource:
+    """What stands for a member in the cloud, as the cloud shows it: a server, as Nova does.
 
     Attributes:
         status: Nova's word, in capitals; one we do not know is left alone.
@@ -62,7 +62,7 @@ class Server:
         fault: why it is in ERROR, if Nova says.
     """
 
-    id: ServerId
+    id: ResourceId
     name: str
     status: str
     task: str | None
@@ -76,7 +76,7 @@ class Sight:
     """A member beside the server that stands for it, if one is seen."""
 
     member: Member
-    server: Server | None
+    resource: Resource | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Scene:
     """
 
     sights: tuple[Sight, ...]
-    strays: tuple[Server, ...]
+    strays: tuple[Resource, ...]
 
 
 class Fate(StrEnum):
@@ -129,46 +129,48 @@ class Patience:
 
 def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
     """Return what becomes of a member, given what is seen of its server."""
-    member, server = sight.member, sight.server
+    member, resource = sight.member, sight.resource
     waited = now - member.requested_at
     if member.state is MemberState.DELETING:
         return Fate.LEAVES
-    if server is None:
+    if resource is None:
         fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
         return Fate.BUILDS if fresh else Fate.LOST
-    if server.task == "deleting":
+    if resource.task == "deleting":
         return Fate.LEAVES
-    verdict = _FATE_OF_STATUS.get(server.status, Fate.HELD)
+    verdict = _FATE_OF_STATUS.get(resource.status, Fate.HELD)
     return Fate.BROKEN if verdict is Fate.BUILDS and waited >= patience.build else verdict
 
 
-def compare(members: Iterable[Member], servers: Iterable[Server]) -> Scene:
-    """Match members with servers: by Nova's id where it is known, else by the name asked for.
+def compare(members: Iterable[Member], resources: Iterable[Resource]) -> Scene:
+    """Match members with resources: by the cloud's id where it is known, else by the name asked for.
 
     A server listed twice (Nova's pages may overlap) counts once. Of two servers under one unclaimed name
     the older one is the member's, the other a stray. A server known to be one member's is never another's,
     whatever its owner renamed it to.
     """
     members = tuple(members)
-    known = {member.server_id for member in members}
-    by_id = {server.id: server for server in sorted(servers, key=_age)}
-    by_name: dict[str, Server] = {}
-    for server in by_id.values():
-        if server.id not in known:
-            by_name.setdefault(server.name, server)
+    known = {member.resource_id for member in members}
+    by_id = {each.id: each for each in sorted(resources, key=_age)}
+    by_name: dict[str, Resource] = {}
+    for each in by_id.values():
+        if each.id not in known:
+            by_name.setdefault(each.name, each)
     sights = tuple(
         Sight(
             member=member,
-            server=by_name.get(member.name) if member.server_id is None else by_id.get(member.server_id),
+            resource=by_name.get(member.name)
+            if member.resource_id is None
+            else by_id.get(member.resource_id),
         )
         for member in members
     )
-    claimed = {sight.server.id for sight in sights if sight.server is not None}
+    claimed = {sight.resource.id for sight in sights if sight.resource is not None}
     return Scene(sights=sights, strays=tuple(s for s in by_id.values() if s.id not in claimed))
 
 
-def _age(server: Server) -> tuple[datetime, str]:
-    return server.created_at, server.id
+def _age(resource: Resource) -> tuple[datetime, str]:
+    return resource.created_at, resource.id
 
 
 GROUP_KEY = "thermostat:group"

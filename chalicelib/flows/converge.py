@@ -7,17 +7,20 @@ next one starts from what the cloud shows. Steps are bounded in number and time.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import Patience, Scene, compare
-from chalicelib.core.plan import Plan, Target, plan
+from chalicelib.core.plan import Plan, plan
 from chalicelib.core.round import Setback, conclude
+from chalicelib.core.target import Target
 from chalicelib.flows.bury import bury
-from chalicelib.flows.perform import Round, perform
+from chalicelib.flows.perform import perform
+from chalicelib.flows.round import Round
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, CredentialBroken
@@ -46,29 +49,57 @@ def converge(s: Services, key: GroupKey, request_id: str) -> None:
         _log.warning("group %s: the round outlived its lease and stopped", group.id)
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What a round came to, as far as it came.
+
+    Attributes:
+        plan: None when the cloud could not even be looked at.
+        setback: what went wrong, if something did.
+        cut_short: the time was over before the steps were.
+    """
+
+    plan: Plan | None = None
+    setback: Setback | None = None
+    cut_short: bool = False
+
+
 def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
-    """Observe, plan, perform; then write down what came of it."""
+    """Do a round of the group's kind; then write down what came of it."""
     credential = s.credentials.get(group.project_id, group.credential_id)
-    the_plan: Plan | None = None
-    round_: Round | None = None
+    outcome = _Outcome()
     try:
-        cloud = s.clouds.enter(credential, request_id)
-        scene = _observe(s, cloud, lease.key)
-        the_plan = plan(_target(s, group), scene, s.now())
-        round_ = Round(s, lease, group, cloud, request_id, began)
-        perform(round_, the_plan)
-        setback = round_.setback
+        _round_of_members(s, lease, group, credential, request_id, began, outcome)
         _note_credential(s, credential, broken=None)
     except (CredentialBroken, CloudUnavailable, CloudRefused) as error:
-        setback = _setback(error)
+        outcome.setback = _setback(error)
         _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
-    finally:
-        if round_ is not None:
-            s.activities.add(round_.activities)
-    if group.deleting and setback is None and the_plan is not None and the_plan.settled:
+    the_plan = outcome.plan
+    if group.deleting and outcome.setback is None and the_plan is not None and the_plan.settled:
         bury(s, lease, group)
         return
-    _conclude(s, lease, group, the_plan, setback, request_id, cut_short=bool(round_ and round_.cut_short))
+    _conclude(s, lease, group, outcome, request_id)
+
+
+def _round_of_members(
+    s: Services,
+    lease: Lease,
+    group: Group,
+    credential: Credential,
+    request_id: str,
+    began: datetime,
+    outcome: _Outcome,
+) -> None:
+    """Observe the members that we own, plan, perform; an error leaves in ``outcome`` what was known by then."""
+    cloud = s.clouds.enter(credential, LaunchType.SERVER, request_id)
+    scene = _observe(s, cloud, lease.key)
+    outcome.plan = plan(_target(s, group), scene, s.now())
+    round_ = Round(s, lease, group, cloud, request_id, began)
+    try:
+        perform(round_, outcome.plan)
+    finally:
+        outcome.setback, outcome.cut_short = round_.setback, round_.cut_short
+        s.activities.add(round_.activities)
 
 
 def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
@@ -82,15 +113,15 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
         CloudUnavailable: so many are missing that there is no time to ask for each.
     """
     members = s.members.of_group(key)
-    servers = list(cloud.servers_of(key.group_id))
+    servers = list(cloud.resources_of(key.group_id))
     listed = {server.id for server in servers}
     end = s.now() + timedelta(seconds=s.limits.round_seconds)
     for member in members:
-        if member.server_id is None or member.server_id in listed:
+        if member.resource_id is None or member.resource_id in listed:
             continue
         if s.now() > end:
             raise CloudUnavailable("The cloud lists too few of the group's servers.", certainly_not_done=True)
-        found = cloud.server(member.server_id)
+        found = cloud.resource(member.resource_id)
         servers += [found] if found is not None else []
     return compare(members, servers)
 
@@ -132,19 +163,13 @@ def _note_credential(s: Services, credential: Credential, broken: CredentialBrok
         s.credentials.note(replace(checked, checked_at=now))
 
 
-def _conclude(
-    s: Services,
-    lease: Lease,
-    group: Group,
-    the_plan: Plan | None,
-    setback: Setback | None,
-    request_id: str,
-    *,
-    cut_short: bool,
-) -> None:
+def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, request_id: str) -> None:
     """Write down how the round leaves the group, and ask for the next one."""
     now = s.now()
-    conclusion = conclude(group, the_plan, setback, now=now, jitter=s.jitter(), cut_short=cut_short)
+    the_plan = outcome.plan
+    conclusion = conclude(
+        group, the_plan, outcome.setback, now=now, jitter=s.jitter(), cut_short=outcome.cut_short
+    )
     _tell_news(s, group, conclusion.group, request_id)
     delay = conclusion.look_again_at - now
     seen = conclusion.group.observed

@@ -25,8 +25,8 @@ from chalicelib.core.alarm import Alarm, AlarmState, CompositeRule, MissingData,
 from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, ThermostatError, Unavailable
 from chalicelib.core.notice import units_per_ours
-from chalicelib.openstack.clouds import Delegated, NotInCatalog
 from chalicelib.openstack.delegation import Delegations
+from chalicelib.openstack.entrance import NotInCatalog, owners_adapter
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.openstack.translation import cloud_error, refused, sentence, twice
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken
@@ -116,16 +116,7 @@ class Aodh:
                 _delete(aodh, each)
 
     def _enter(self, credential: Credential, request_id: str) -> Adapter:
-        adapter = Adapter(
-            session=self._service_user.session,
-            auth=Delegated(self._delegations, credential),
-            service_type="alarming",
-            interface=self._service_user.interface,
-            region_name=self._service_user.region_name,
-            global_request_id=request_id,
-        )
-        adapter.get_endpoint()
-        return adapter
+        return owners_adapter(self._service_user, self._delegations, credential, "alarming", request_id)
 
 
 def _named(aodh: Adapter, alarm: Alarm) -> Sequence[dict[str, Any]]:

@@ -1,29 +1,24 @@
-"""The way into an owner's project."""
+"""The way into an owner's cloud, by the kind of members that are to live there."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import CatalogException
-from keystoneauth1.plugin import BaseAuthPlugin
-from keystoneauth1.session import Session
-
 from chalicelib.core.credential import Credential
+from chalicelib.core.launch import LaunchType
 from chalicelib.openstack.delegation import Delegations
+from chalicelib.openstack.entrance import owners_adapter
 from chalicelib.openstack.nova import MICROVERSION, Nova
 from chalicelib.openstack.session import ServiceUser
-from chalicelib.ports.cloud import CloudUnavailable
+from chalicelib.ports.cloud import Cloud
 
 
 class OwnersClouds:
-    """``ports.cloud.Clouds``: Nova, asked with the owner's credential through the service user's session."""
+    """``ports.cloud.Clouds``: asked with the owner's credential through the service user's session."""
 
     def __init__(self, service_user: ServiceUser, delegations: Delegations) -> None:
         self._service_user = service_user
         self._delegations = delegations
 
-    def enter(self, credential: Credential, request_id: str) -> Nova:
+    def enter(self, credential: Credential, kind: LaunchType, request_id: str) -> Cloud:
         """Return the credential's project, once Keystone lets us in.
 
         Args:
@@ -32,57 +27,14 @@ class OwnersClouds:
         Raises:
             CredentialBroken, CloudUnavailable: as every call of Cloud.
         """
-        entrance = Delegated(self._delegations, credential)
-        adapter = Adapter(
-            session=self._service_user.session,
-            auth=entrance,
-            service_type="compute",
-            interface=self._service_user.interface,
-            region_name=self._service_user.region_name,
-            default_microversion=MICROVERSION,
-            global_request_id=request_id,
-        )
-        adapter.get_endpoint()
-        return Nova(adapter)
-
-
-class NotInCatalog(CloudUnavailable):
-    """The cloud has no such service, as far as the token's catalog tells."""
-
-
-class Delegated(BaseAuthPlugin):
-    """Authenticates requests with the credential's token; its errors are those of ``ports.cloud``."""
-
-    def __init__(self, delegations: Delegations, credential: Credential) -> None:
-        super().__init__()
-        self._delegations = delegations
-        self._credential = credential
-
-    def get_token(self, session: Session) -> str | None:  # noqa: ARG002  the plugin's interface
-        """Return the token for a request."""
-        return self._delegations.access(self._credential).auth_token
-
-    def get_endpoint(
-        self,
-        session: Session,  # noqa: ARG002  the plugin's interface
-        *,
-        service_type: str | None = None,
-        interface: str | list[str] | None = None,
-        region_name: str | None = None,
-        **_: Any,
-    ) -> str | None:
-        """Return the service's URL from the token's own catalog, where it may name the project."""
-        catalog = self._delegations.access(self._credential).service_catalog
-        try:
-            return catalog.url_for(service_type=service_type, interface=interface, region_name=region_name)
-        except CatalogException as error:
-            raise NotInCatalog(
-                f"Keystone's catalog has no {interface} endpoint for {service_type}"
-                f" in region {region_name or '(any)'}.",
-                certainly_not_done=True,
-            ) from error
-
-    def invalidate(self) -> bool:
-        """Forget the token, which was not accepted; return that another can be asked for."""
-        self._delegations.forget(self._credential)
-        return True
+        match kind:
+            case LaunchType.SERVER:
+                adapter = owners_adapter(
+                    self._service_user,
+                    self._delegations,
+                    credential,
+                    "compute",
+                    request_id,
+                    microversion=MICROVERSION,
+                )
+                return Nova(adapter)

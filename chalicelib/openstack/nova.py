@@ -17,11 +17,11 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import BadRequest, ClientException, HttpError, NotFound, Unauthorized
 from requests import Response
 
-from chalicelib.core.ids import GroupId, ServerId
+from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.launch import ServerTemplate
-from chalicelib.core.member import GROUP_KEY, Server, group_tag
+from chalicelib.core.member import GROUP_KEY, Resource, group_tag
 from chalicelib.openstack.translation import cloud_error, refused, twice
-from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, ServerOrder
+from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, Order
 
 MICROVERSION = "2.79"
 """Of the Train release (2019). Tags at creation need 2.52, ``networks: none`` 2.37."""
@@ -38,7 +38,7 @@ class Nova:
         self._adapter = adapter
         self._page_size = page_size
 
-    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
+    def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
         """Return every server that carries the group's tag and metadata.
 
         The tag alone does not do: an owner may put it on any server. A server whose cell is down is shown
@@ -49,17 +49,17 @@ class Nova:
         servers = map(_to_server, found)
         return tuple(server for server in servers if server.metadata.get(GROUP_KEY) == group_id)
 
-    def server(self, server_id: ServerId) -> Server | None:
+    def resource(self, resource_id: ResourceId) -> Resource | None:
         """Return the server, or None when Nova says there is none."""
         with _errors_of_nova():
             try:
-                answer = self._get(_path(server_id))
+                answer = self._get(_path(resource_id))
             except NotFound as error:
                 _require_novas_own(error)
                 return None
         return _to_server(_document(answer, "server")["server"])
 
-    def create_servers(self, order: ServerOrder) -> ServerId | None:
+    def create(self, order: Order) -> ResourceId | None:
         """Ask for servers, once; return the id when it was one, else None: Nova names only the first."""
         with _errors_of_nova():
             # Not logged: the request may hold secrets for the server, and the answer its password.
@@ -67,17 +67,17 @@ class Nova:
                 "/servers", json=_creation(order), timeout=_CREATION_TIMEOUT_SECONDS, log=False
             )
         first = _document(answer, "server")["server"]
-        return ServerId(first["id"]) if order.count == 1 else None
+        return ResourceId(first["id"]) if order.count == 1 else None
 
-    def delete_server(self, server_id: ServerId) -> None:
+    def delete(self, resource_id: ResourceId) -> None:
         """Delete a server; one already gone is a success, one that is locked is refused."""
         with _errors_of_nova(), _already_gone_is_fine():
-            twice(lambda: self._adapter.delete(_path(server_id)))
+            twice(lambda: self._adapter.delete(_path(resource_id)))
 
-    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
+    def label(self, resource_id: ResourceId, metadata: dict[str, str]) -> None:
         """Add metadata to a server; one that is gone needs none."""
         with _errors_of_nova(), _already_gone_is_fine():
-            twice(lambda: self._adapter.post(f"{_path(server_id)}/metadata", json={"metadata": metadata}))
+            twice(lambda: self._adapter.post(f"{_path(resource_id)}/metadata", json={"metadata": metadata}))
 
     def _listed(self, tag: str) -> Sequence[dict[str, Any]]:
         """Return all servers with the tag, each once.
@@ -158,8 +158,8 @@ def _require_novas_own(error: HttpError) -> None:
         raise error
 
 
-def _path(server_id: ServerId) -> str:
-    return f"/servers/{quote(server_id, safe='')}"
+def _path(resource_id: ResourceId) -> str:
+    return f"/servers/{quote(resource_id, safe='')}"
 
 
 def _document(answer: Response, noun: str) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _document(answer: Response, noun: str) -> dict[str, Any]:
     return document
 
 
-def _creation(order: ServerOrder) -> dict[str, Any]:
+def _creation(order: Order) -> dict[str, Any]:
     """Return Nova's document for the order; what marks the servers as the group's has the last word."""
     template = order.template
     server: dict[str, Any] = {
@@ -207,14 +207,14 @@ def _networks(template: ServerTemplate) -> str | list[dict[str, Any]]:
     return [dict(network) for network in template.networks]
 
 
-def _to_server(document: Mapping[str, Any]) -> Server:
+def _to_server(document: Mapping[str, Any]) -> Resource:
     """Return the server that Nova shows.
 
     Of a server whose cell is down only a few fields are known, and its status is UNKNOWN.
     """
     created = document.get("created")
-    return Server(
-        id=ServerId(document["id"]),
+    return Resource(
+        id=ResourceId(document["id"]),
         name=document.get("name") or "",
         status=str(document.get("status") or "UNKNOWN").upper(),
         task=document.get("OS-EXT-STS:task_state"),

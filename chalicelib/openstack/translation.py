@@ -70,9 +70,10 @@ def refused(error: HttpError) -> bool:
 def sentence(error: HttpError) -> str:
     """Return the cloud's own sentence, else the status.
 
-    Keystone answers ``{"error": {"message": ...}}``, Nova ``{"<kind>": {"message": ...}}``, Aodh
-    ``{"error_message": {"faultstring": ...}}``. What quotes the request ("Invalid input for field/attribute
-    user_data. Value: ...") is cut off: it may be secret.
+    Keystone answers ``{"error": {"message": ...}}``, Nova ``{"<kind>": {"message": ...}}``, Heat the same as
+    Keystone beside other keys, Aodh ``{"error_message": {"faultstring": ...}}``, Octavia
+    ``{"faultcode": ..., "faultstring": ...}`` with nothing around it. What quotes the
+    request ("Invalid input for field/attribute user_data. Value: ...") is cut off: it may be secret.
     """
     document = _document(error)
     text = " ".join(_words(document).split()).split(" Value: ")[0] if document else ""
@@ -105,15 +106,18 @@ def _answered(error: HttpError) -> CloudRefused | CloudUnavailable:
 
 
 def _document(error: HttpError) -> dict[str, Any] | None:
-    """Return what the cloud's error document holds under its one key, or None without such a document."""
+    """Return the part of the cloud's error document that has its words, or None without such a document."""
     if error.response is None:
         return None
     try:
         body = error.response.json()
     except ValueError:
         return None
-    inner = next(iter(body.values()), None) if isinstance(body, dict) else None
-    return inner if isinstance(inner, dict) and _words(inner) else None
+    if not isinstance(body, dict):
+        return None
+    parts = [part for part in body.values() if isinstance(part, dict)]
+    flat = [body] if "faultstring" in body else []
+    return next((part for part in (*parts, *flat) if _words(part)), None)
 
 
 def _words(document: dict[str, Any]) -> str:

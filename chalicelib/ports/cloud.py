@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from chalicelib.core.credential import Caller, Credential
-from chalicelib.core.ids import GroupId, ProjectId, ServerId
-from chalicelib.core.launch import ServerTemplate
-from chalicelib.core.member import Server
+from chalicelib.core.ids import GroupId, ProjectId, ResourceId
+from chalicelib.core.launch import LaunchType, ServerTemplate
+from chalicelib.core.member import Resource
 
 
 class Vault(Protocol):
@@ -67,7 +67,7 @@ class CredentialBroken(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOrder:
+class Order:
     """What is asked of the cloud: ``count`` equal servers, marked as the group's.
 
     Attributes:
@@ -84,32 +84,35 @@ class ServerOrder:
 
 
 class Cloud(Protocol):
-    """One project of a cloud, entered with its owner's credential.
+    """One project of a cloud, entered with its owner's credential, as far as one kind of members goes.
 
     Every call may raise CredentialBroken, CloudUnavailable or CloudRefused.
     """
 
-    def servers_of(self, group_id: GroupId) -> Sequence[Server]:
-        """Return every server that carries the group's tag and metadata."""
+    def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
+        """Return every resource that carries the group's mark."""
 
-    def server(self, server_id: ServerId) -> Server | None:
-        """Return the server, or None when the cloud says there is none."""
+    def resource(self, resource_id: ResourceId) -> Resource | None:
+        """Return the resource, or None when the cloud says there is none."""
 
-    def create_servers(self, order: ServerOrder) -> ServerId | None:
-        """Ask for servers; return the id when it was one server that was asked for, else None."""
+    def create(self, order: Order) -> ResourceId | None:
+        """Ask for resources; return the id when it was one that was asked for, else None."""
 
-    def delete_server(self, server_id: ServerId) -> None:
-        """Delete a server; one already gone is a success."""
+    def delete(self, resource_id: ResourceId) -> None:
+        """Delete a resource; one already gone is a success."""
 
-    def label(self, server_id: ServerId, metadata: dict[str, str]) -> None:
-        """Add metadata to a server."""
+    def label(self, resource_id: ResourceId, metadata: dict[str, str]) -> None:
+        """Add metadata to a resource."""
 
 
 class Clouds(Protocol):
     """The way into the cloud for a credential."""
 
-    def enter(self, credential: Credential, request_id: str) -> Cloud:
-        """Return the credential's project; may raise as every call of Cloud does."""
+    def enter(self, credential: Credential, kind: LaunchType, request_id: str) -> Cloud:
+        """Return the credential's project, as far as members of this ``kind`` go.
+
+        May raise as every call of Cloud does.
+        """
 
 
 class Identity(Protocol):

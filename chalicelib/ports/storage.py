@@ -165,7 +165,7 @@ class Members(Protocol):
         """
 
     def update(self, member: Member) -> None:
-        """Write the round's part of an existing member (state, server_id, labelled, deleting_because).
+        """Write the round's part of an existing member (state, resource_id, labelled, deleting_because).
 
         A member that is DELETING stays so; one that is gone stays gone: then nothing is written.
         """

@@ -36,7 +36,7 @@ class MemberRow(Row):
     availability_zone = UnicodeAttribute(null=True)
     requested_at = UTCDateTimeAttribute()
     created_at = UTCDateTimeAttribute()
-    server_id = UnicodeAttribute(null=True)
+    resource_id = UnicodeAttribute(null=True)
     labelled = BooleanAttribute()
     protected = BooleanAttribute()
     deleting_because = UnicodeAttribute(null=True)
@@ -75,7 +75,7 @@ class MemberTable:
     def update(self, member: Member) -> None:
         """Write the round's part of an existing member; DELETING stays so, and gone stays gone."""
         row = self._row(member)
-        actions = row.setting(("state", "server_id", "labelled", "deleting_because"))
+        actions = row.setting(("state", "resource_id", "labelled", "deleting_because"))
         condition = MemberRow.id.exists()
         if member.state is not MemberState.DELETING:
             condition &= MemberRow.state != MemberState.DELETING

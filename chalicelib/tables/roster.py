@@ -49,7 +49,7 @@ class MemberRoster:
         read_at = self._clock()
         by_name: dict[str, MemberId] = {}
         for member in self._members.of_group(key):
-            by_name |= {name: member.id for name in (member.id, member.name, member.server_id) if name}
+            by_name |= {name: member.id for name in (member.id, member.name, member.resource_id) if name}
         known = _Known(by_name, read_at)
         self._known.put(key, known)
         return known

@@ -49,7 +49,7 @@ def counted(api: Api, group_id: str, metric: str = "cpu") -> tuple[int, float]:
 
 def test_a_project_posts_samples_of_its_group(api: Api, group_id: str) -> None:
     member = api.world.members(GroupId(group_id))[0]
-    samples = [{**CPU, "server_id": member.server_id}, CPU, {**CPU, "server_id": "stranger"}]
+    samples = [{**CPU, "server_id": member.resource_id}, CPU, {**CPU, "server_id": "stranger"}]
     answer = api.post("/v1/samples", {"group_id": group_id, "samples": samples})
     assert (answer.status, answer.document["accepted"]) == (202, 2)
     [rejected] = answer.document["rejected"]

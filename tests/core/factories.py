@@ -30,16 +30,17 @@ from chalicelib.core.ids import (
     MemberId,
     PolicyId,
     ProjectId,
+    ResourceId,
     ScheduleId,
-    ServerId,
     UserId,
     WebhookId,
 )
 from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate
-from chalicelib.core.member import Member, MemberState, Patience, Server
-from chalicelib.core.plan import Plan, Target
+from chalicelib.core.member import Member, MemberState, Patience, Resource
+from chalicelib.core.plan import Plan
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
 from chalicelib.core.schedule import Schedule, SetSizes, Timing
+from chalicelib.core.target import Target
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -231,7 +232,7 @@ def a_member(number: int = 1, **changes: Any) -> Member:
         availability_zone=None,
         requested_at=asked,
         created_at=asked,
-        server_id=ServerId(f"server-{number}"),
+        resource_id=ResourceId(f"server-{number}"),
         labelled=True,
     )
     return replace(member, **changes)
@@ -242,7 +243,7 @@ def a_planned_member(number: int = 1, **changes: Any) -> Member:
     new = a_member(
         number,
         state=MemberState.PLANNED,
-        server_id=None,
+        resource_id=None,
         labelled=False,
         requested_at=NOW,
         created_at=NOW + timedelta(milliseconds=number),
@@ -250,10 +251,10 @@ def a_planned_member(number: int = 1, **changes: Any) -> Member:
     return replace(new, **changes)
 
 
-def a_server(number: int = 1, **changes: Any) -> Server:
+def a_server(number: int = 1, **changes: Any) -> Resource:
     """Return the server of ``a_member(number)``, ACTIVE."""
-    server = Server(
-        id=ServerId(f"server-{number}"),
+    server = Resource(
+        id=ResourceId(f"server-{number}"),
         name=f"web-{number}",
         status="ACTIVE",
         task=None,

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.ids import GroupId, ServerId
+from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.member import (
     Fate,
     Member,
     MemberState,
-    Server,
+    Resource,
     Sight,
     base_name,
     compare,
@@ -66,7 +66,7 @@ HELD_STATES = [
 @pytest.mark.parametrize("state", [MemberState.PLANNED, MemberState.BUILDING, MemberState.IN_SERVICE])
 def test_novas_word_decides_a_members_fate(state: MemberState, status: str, expected: Fate) -> None:
     """Otter's table; unlike Otter, what Nova does not know (UNKNOWN) is left alone, not replaced."""
-    sight = Sight(member=a_member(state=state, requested_at=NOW), server=a_server(status=status))
+    sight = Sight(member=a_member(state=state, requested_at=NOW), resource=a_server(status=status))
     assert fate(sight, PATIENCE, NOW) is expected
 
 
@@ -75,13 +75,13 @@ def test_novas_word_decides_a_members_fate(state: MemberState, status: str, expe
 )
 def test_a_server_that_builds_too_long_is_broken(waited: int, expected: Fate) -> None:
     member = a_member(state=MemberState.BUILDING, requested_at=NOW - seconds(waited))
-    assert fate(Sight(member=member, server=a_server(status="BUILD")), PATIENCE, NOW) is expected
+    assert fate(Sight(member=member, resource=a_server(status="BUILD")), PATIENCE, NOW) is expected
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "MIGRATING"])
 def test_only_building_has_a_timeout(status: str) -> None:
     member = a_member(state=MemberState.BUILDING, requested_at=LONG_AGO)
-    assert fate(Sight(member=member, server=a_server(status=status)), PATIENCE, NOW) in (
+    assert fate(Sight(member=member, resource=a_server(status=status)), PATIENCE, NOW) in (
         Fate.SERVES,
         Fate.HELD,
     )
@@ -105,24 +105,24 @@ def test_a_member_without_a_server_is_waited_for_while_its_answer_may_be_on_its_
     state: MemberState, waited: int, expected: Fate
 ) -> None:
     member = a_member(state=state, requested_at=NOW - seconds(waited))
-    assert fate(Sight(member=member, server=None), PATIENCE, NOW) is expected
+    assert fate(Sight(member=member, resource=None), PATIENCE, NOW) is expected
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "BUILD", "ERROR", "RESCUE"])
 def test_a_member_that_is_to_go_goes_whatever_its_server_does(status: str) -> None:
     member = a_member(state=MemberState.DELETING)
-    assert fate(Sight(member=member, server=a_server(status=status)), PATIENCE, NOW) is Fate.LEAVES
+    assert fate(Sight(member=member, resource=a_server(status=status)), PATIENCE, NOW) is Fate.LEAVES
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "BUILD", "ERROR", "RESCUE"])
 def test_a_server_that_somebody_else_deletes_leaves(status: str) -> None:
-    sight = Sight(member=a_member(), server=a_server(status=status, task="deleting"))
+    sight = Sight(member=a_member(), resource=a_server(status=status, task="deleting"))
     assert fate(sight, PATIENCE, NOW) is Fate.LEAVES
 
 
 @pytest.mark.parametrize("task", ["spawning", "powering-off", None])
 def test_other_tasks_of_nova_do_not_matter(task: str | None) -> None:
-    assert fate(Sight(member=a_member(), server=a_server(task=task)), PATIENCE, NOW) is Fate.SERVES
+    assert fate(Sight(member=a_member(), resource=a_server(task=task)), PATIENCE, NOW) is Fate.SERVES
 
 
 # --- members beside servers
@@ -130,14 +130,14 @@ def test_other_tasks_of_nova_do_not_matter(task: str | None) -> None:
 
 def test_a_known_server_is_found_by_its_id_even_under_another_name() -> None:
     scene = compare([a_member(1)], [a_server(1, name="renamed")])
-    assert scene.sights == (Sight(member=a_member(1), server=a_server(1, name="renamed")),)
+    assert scene.sights == (Sight(member=a_member(1), resource=a_server(1, name="renamed")),)
     assert scene.strays == ()
 
 
 def test_a_lost_answer_is_found_by_its_name() -> None:
     """The member was written down under a name before the server was asked for (Otter issue 1629)."""
     scene = compare([a_planned_member(1)], [a_server(1)])
-    assert scene.sights[0].server == a_server(1)
+    assert scene.sights[0].resource == a_server(1)
     assert scene.strays == ()
 
 
@@ -146,7 +146,7 @@ def test_of_two_servers_under_one_unclaimed_name_the_older_is_the_members() -> N
     newer = a_server(1, name="web-1", created_at=LONG_AGO + seconds(1))
     for listed in ([older, newer], [newer, older]):
         scene = compare([a_planned_member(1)], listed)
-        assert scene.sights[0].server == older
+        assert scene.sights[0].resource == older
         assert scene.strays == (newer,)
 
 
@@ -160,20 +160,20 @@ def test_of_two_servers_of_one_moment_the_lower_id_is_the_members() -> None:
 def test_a_second_server_under_a_known_members_name_is_a_stray() -> None:
     double = a_server(9, name="web-1", created_at=LONG_AGO)
     scene = compare([a_member(1)], [double, a_server(1)])
-    assert scene.sights[0].server == a_server(1)
+    assert scene.sights[0].resource == a_server(1)
     assert scene.strays == (double,)
 
 
 def test_a_member_whose_server_is_known_by_id_is_not_given_another_by_its_name() -> None:
     scene = compare([a_member(1)], [a_server(9, name="web-1")])
-    assert scene.sights[0].server is None
+    assert scene.sights[0].resource is None
     assert [stray.id for stray in scene.strays] == ["server-9"]
 
 
 def test_a_server_of_one_member_is_never_adopted_by_another_whatever_it_was_renamed_to() -> None:
     renamed = a_server(1, name="web-2")
     scene = compare([a_member(1), a_planned_member(2)], [renamed])
-    assert [sight.server for sight in scene.sights] == [renamed, None]
+    assert [sight.resource for sight in scene.sights] == [renamed, None]
 
 
 def test_a_server_listed_twice_counts_once() -> None:
@@ -208,7 +208,7 @@ members_anyhow = st.lists(
             a_member,
             st.just(number),
             state=st.sampled_from(MemberState),
-            server_id=st.sampled_from([None, ServerId(f"server-{number}")]),
+            resource_id=st.sampled_from([None, ResourceId(f"server-{number}")]),
         )
     ),
     max_size=4,
@@ -218,17 +218,17 @@ members_anyhow = st.lists(
 
 @thorough
 @given(members_anyhow, servers_anyhow)
-def test_every_server_is_one_members_or_a_stray(members: list[Member], servers: list[Server]) -> None:
+def test_every_server_is_one_members_or_a_stray(members: list[Member], servers: list[Resource]) -> None:
     scene = compare(members, servers)
     assert [sight.member for sight in scene.sights] == members
-    seen = [sight.server.id for sight in scene.sights if sight.server] + [s.id for s in scene.strays]
+    seen = [sight.resource.id for sight in scene.sights if sight.resource] + [s.id for s in scene.strays]
     assert sorted(seen) == sorted(server.id for server in servers)
 
 
 @thorough
 @given(members_anyhow, servers_anyhow, st.randoms(use_true_random=False))
 def test_the_order_in_which_nova_lists_servers_is_irrelevant_for_who_stands_for_whom(
-    members: list[Member], servers: list[Server], random: Random
+    members: list[Member], servers: list[Resource], random: Random
 ) -> None:
     scene = compare(members, servers)
     shuffled = list(servers)

@@ -12,21 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.group import RemovalOrder
-from chalicelib.core.ids import LaunchConfigurationId, MemberId, ServerId
-from chalicelib.core.member import Fate, Member, MemberState, Server, compare, fate
-from chalicelib.core.plan import (
-    Create,
-    Label,
-    Plan,
-    Record,
-    Remove,
-    RemoveStray,
-    Step,
-    Strike,
-    Target,
-    Why,
-    plan,
-)
+from chalicelib.core.ids import LaunchConfigurationId, MemberId, ResourceId
+from chalicelib.core.member import Fate, Member, MemberState, Resource, compare, fate
+from chalicelib.core.plan import Plan, plan
+from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike, Why
+from chalicelib.core.target import Target
 from tests.core.factories import (
     CONFIGURATION,
     LONG_AGO,
@@ -45,12 +35,12 @@ OLD = LaunchConfigurationId("configuration-0")
 
 
 def plan_for(
-    target: Target, members: Iterable[Member] = (), servers: Iterable[Server] = (), now: datetime = NOW
+    target: Target, members: Iterable[Member] = (), servers: Iterable[Resource] = (), now: datetime = NOW
 ) -> Plan:
     return plan(target, compare(members, servers), now)
 
 
-def pairs(*numbers: int) -> tuple[list[Member], list[Server]]:
+def pairs(*numbers: int) -> tuple[list[Member], list[Resource]]:
     """Return members in service with their servers."""
     return [a_member(number) for number in numbers], [a_server(number) for number in numbers]
 
@@ -76,8 +66,8 @@ class World:
     """Members as written down, servers as listed, and servers that Nova has but does not list yet."""
 
     members: list[Member]
-    servers: list[Server]
-    late: list[Server]
+    servers: list[Resource]
+    late: list[Resource]
     now: datetime = NOW
     numbers: Iterator[int] = field(default_factory=lambda: count(100))
 
@@ -95,7 +85,7 @@ class World:
         """Return how many servers, listed or not, serve nobody and have not been told to go."""
         scene = compare(self.members, [*self.servers, *self.late])
         useless = [
-            sight.server
+            sight.resource
             for sight in scene.sights
             if fate(sight, PATIENCE, self.now) in (Fate.BROKEN, Fate.LEAVES)
         ]
@@ -114,11 +104,11 @@ def obey(steps: Sequence[Step], world: World) -> None:
                 members[member.id] = replace(members[member.id], labelled=True)
             case Strike(member=member):
                 del members[member.id]
-            case Remove(member=member, server=server):
+            case Remove(member=member, resource=server):
                 members[member.id] = replace(members[member.id], state=MemberState.DELETING)
                 if server is not None:
                     del servers[server.id]
-            case RemoveStray(server=server):
+            case RemoveStray(resource=server):
                 del servers[server.id]
             case Create(count=number, availability_zone=zone):
                 for _ in range(number):
@@ -127,7 +117,7 @@ def obey(steps: Sequence[Step], world: World) -> None:
                         new, availability_zone=zone, requested_at=world.now, created_at=world.now
                     )
                     members[member.id] = member
-                    servers[ServerId(f"server-{new}")] = a_server(new, status="BUILD", created_at=world.now)
+                    servers[ResourceId(f"server-{new}")] = a_server(new, status="BUILD", created_at=world.now)
     world.members, world.servers = list(members.values()), list(servers.values())
 
 
@@ -158,7 +148,7 @@ def worlds(draw: st.DrawFn) -> World:
         member = a_member(
             number,
             state=state,
-            server_id=ServerId(f"server-{number}") if known else None,
+            resource_id=ResourceId(f"server-{number}") if known else None,
             requested_at=NOW - seconds(age),
             created_at=NOW - seconds(age),
             labelled=draw(st.booleans()),
@@ -226,12 +216,12 @@ def test_obeying_each_plan_in_turn_settles_at_the_wanted_capacity(target: Target
     assert done.current_size == len(world.members) == len(world.servers)
     protected = sum(member.protected for member in world.members)
     assert len(world.members) == max(target.capacity, protected)
-    assert {member.server_id for member in world.members} == {server.id for server in world.servers}
+    assert {member.resource_id for member in world.members} == {server.id for server in world.servers}
     assert {server.status for server in world.servers} <= {"ACTIVE", "RESCUE", "UNKNOWN"}
     assert done.in_service == sum(server.status == "ACTIVE" for server in world.servers)
     for sight in compare(world.members, world.servers).sights:
-        assert sight.server is not None
-        if sight.server.status == "ACTIVE":
+        assert sight.resource is not None
+        if sight.resource.status == "ACTIVE":
             assert (sight.member.state, sight.member.labelled) == (MemberState.IN_SERVICE, True)
 
 
@@ -299,7 +289,7 @@ def test_no_plan_does_two_things_to_one_server_or_removes_what_is_protected(
     assert len(set(struck)) == len(struck)
     assert not set(gone) & set(struck)
     assert not set(labelled) & set(struck)
-    adopted = [s.member.server_id for s in steps if isinstance(s, Record)]
+    adopted = [s.member.resource_id for s in steps if isinstance(s, Record)]
     assert len(set(adopted)) == len(adopted)
     assert not any(s.member.protected for s in steps if isinstance(s, Remove) and s.why is Why.SURPLUS)
 
@@ -309,7 +299,7 @@ def test_no_plan_does_two_things_to_one_server_or_removes_what_is_protected(
 def test_strays_go_whatever_the_group_wants(target: Target, world: World) -> None:
     scene = compare(world.members, world.servers)
     done = plan(replace(target, steps_max=50), scene, NOW)
-    going = [step.server for step in done.steps if isinstance(step, RemoveStray)]
+    going = [step.resource for step in done.steps if isinstance(step, RemoveStray)]
     assert going == [stray for stray in scene.strays if stray.task != "deleting"]
 
 
@@ -357,7 +347,7 @@ def test_held_servers_count_and_do_not_keep_a_group_from_settling() -> None:
     ],
 )
 def test_a_group_that_waits_is_not_settled_and_moves(
-    members: list[Member], servers: list[Server], target: Target
+    members: list[Member], servers: list[Resource], target: Target
 ) -> None:
     done = plan_for(target, members, servers)
     assert not done.settled
@@ -381,7 +371,7 @@ def test_a_frozen_group_that_would_act_neither_moves_nor_is_settled() -> None:
 def test_a_server_that_builds_is_adopted() -> None:
     member = a_planned_member(1)
     done = plan_for(a_target(1), [member], [a_server(1, status="BUILD")])
-    adopted = replace(member, server_id=ServerId("server-1"), state=MemberState.BUILDING)
+    adopted = replace(member, resource_id=ResourceId("server-1"), state=MemberState.BUILDING)
     assert done.steps == (Record(member=adopted),)
     assert (done.current_size, done.in_service) == (1, 0)
 
@@ -389,8 +379,8 @@ def test_a_server_that_builds_is_adopted() -> None:
 def test_a_server_that_serves_is_recorded_and_labelled_in_one_round() -> None:
     member = a_planned_member(1)
     done = plan_for(a_target(1), [member], [a_server(1)])
-    serving = replace(member, server_id=ServerId("server-1"), state=MemberState.IN_SERVICE)
-    assert done.steps == (Record(member=serving), Label(member=serving, server=a_server(1)))
+    serving = replace(member, resource_id=ResourceId("server-1"), state=MemberState.IN_SERVICE)
+    assert done.steps == (Record(member=serving), Label(member=serving, resource=a_server(1)))
     assert done.in_service == 1
 
 
@@ -412,10 +402,10 @@ def test_no_more_servers_are_labelled_at_once_than_allowed() -> None:
 def test_a_member_that_was_told_to_go_is_still_matched_with_its_server() -> None:
     member = a_planned_member(1, state=MemberState.DELETING)
     done = plan_for(a_target(0), [member], [a_server(1)])
-    known = replace(member, server_id=ServerId("server-1"))
+    known = replace(member, resource_id=ResourceId("server-1"))
     assert done.steps == (
         Record(member=known),
-        Remove(member=known, server=a_server(1), why=Why.REQUESTED),
+        Remove(member=known, resource=a_server(1), why=Why.REQUESTED),
     )
 
 
@@ -447,18 +437,18 @@ def test_a_server_that_comes_after_all_is_a_stray_and_goes() -> None:
     members, servers = pairs(1)
     late = a_server(2, name="web-9")
     done = plan_for(a_target(1), members, [*servers, late])
-    assert done.steps == (RemoveStray(server=late),)
+    assert done.steps == (RemoveStray(resource=late),)
 
 
 @pytest.mark.parametrize("servers", [[], [a_server(1, status="DELETED")]], ids=["unlisted", "deleted"])
-def test_a_server_that_vanished_in_service_is_struck_off_and_replaced(servers: list[Server]) -> None:
+def test_a_server_that_vanished_in_service_is_struck_off_and_replaced(servers: list[Resource]) -> None:
     done = plan_for(a_target(1), [a_member(1)], servers)
     assert done.steps[0] == Strike(member=a_member(1), why=Why.VANISHED)
     assert created(done.steps) == 1
 
 
 @pytest.mark.parametrize(
-    ("waited", "server_id", "struck"),
+    ("waited", "resource_id", "struck"),
     [
         (59, None, False),  # its request may still be on its way: the server would belong to nobody
         (60, None, True),
@@ -466,10 +456,10 @@ def test_a_server_that_vanished_in_service_is_struck_off_and_replaced(servers: l
     ],
 )
 def test_a_leaving_member_whose_server_was_never_seen_is_kept_for_the_window_of_adoption(
-    waited: int, server_id: ServerId | None, struck: bool
+    waited: int, resource_id: ResourceId | None, struck: bool
 ) -> None:
     member = a_planned_member(
-        1, state=MemberState.DELETING, server_id=server_id, requested_at=NOW - seconds(waited)
+        1, state=MemberState.DELETING, resource_id=resource_id, requested_at=NOW - seconds(waited)
     )
     done = plan_for(a_target(0), [member])
     assert done.steps == ((Strike(member=member, why=Why.DELETED),) if struck else ())
@@ -485,7 +475,7 @@ def test_a_server_that_breaks_in_service_is_replaced_in_the_same_round(status: s
     done = plan_for(a_target(1), [a_member(1)], [broken])
     assert done.steps == (
         Remove(
-            member=a_member(1), server=broken, why=Why.BROKEN, detail=f"web-1 is in {status}: Disk failed"
+            member=a_member(1), resource=broken, why=Why.BROKEN, detail=f"web-1 is in {status}: Disk failed"
         ),
         Create(count=1, availability_zone=None),
     )
@@ -506,12 +496,12 @@ def test_a_server_that_breaks_in_service_is_replaced_in_the_same_round(status: s
     ],
 )
 def test_a_server_that_fails_to_build_is_removed_and_not_replaced_in_that_round(
-    server: Server, waited: int, why: Why, said: str
+    server: Resource, waited: int, why: Why, said: str
 ) -> None:
     """The cloud just said no; and the other members that are missing wait as well."""
     member = a_member(1, state=MemberState.BUILDING, requested_at=NOW - seconds(waited))
     done = plan_for(a_target(5), [member], [server])
-    assert done.steps == (Remove(member=member, server=server, why=why, detail=said),)
+    assert done.steps == (Remove(member=member, resource=server, why=why, detail=said),)
     assert done.failed_builds == (said,)
     assert done.moves
 
@@ -580,7 +570,9 @@ def test_who_goes_first_among_those_in_service(order: RemovalOrder, expected: li
     done = plan_for(a_target(2, removal_order=order), members, servers)
     assert removed(done.steps, Why.SURPLUS) == expected
     assert all(
-        s.server is not None and s.server.name == s.member.name for s in done.steps if isinstance(s, Remove)
+        s.resource is not None and s.resource.name == s.member.name
+        for s in done.steps
+        if isinstance(s, Remove)
     )
 
 
@@ -611,7 +603,7 @@ def test_building_and_held_servers_go_before_those_that_serve(order: RemovalOrde
 def test_a_server_that_was_asked_for_and_is_not_seen_may_be_surplus_too() -> None:
     planned = a_planned_member(1)
     done = plan_for(a_target(0), [planned])
-    assert done.steps == (Remove(member=planned, server=None, why=Why.SURPLUS),)
+    assert done.steps == (Remove(member=planned, resource=None, why=Why.SURPLUS),)
 
 
 def test_a_protected_member_stays_and_another_goes() -> None:
@@ -637,7 +629,7 @@ def test_broken_servers_go_before_leaving_surplus_and_stray_ones() -> None:
         (Why.REQUESTED, "member-2"),
         (Why.SURPLUS, "member-1"),
     ]
-    assert steps[-1] == RemoveStray(server=stray)
+    assert steps[-1] == RemoveStray(resource=stray)
     limited = plan_for(a_target(0, steps_max=2), members, [*servers, stray])
     assert removed(limited.steps) == ["3", "2"]
 
@@ -738,5 +730,5 @@ def test_what_counts_is_what_serves_builds_or_is_held() -> None:
 
 
 def test_every_kind_of_removal_names_its_member() -> None:
-    assert removed([Remove(member=a_member(4), server=None, why=Why.BROKEN)]) == ["4"]
+    assert removed([Remove(member=a_member(4), resource=None, why=Why.BROKEN)]) == ["4"]
     assert MemberId("member-4") == a_member(4).id

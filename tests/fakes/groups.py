@@ -146,7 +146,7 @@ class FakeMembers(Port):
             replace(
                 stored,
                 state=member.state,
-                server_id=member.server_id,
+                resource_id=member.resource_id,
                 labelled=member.labelled,
                 deleting_because=member.deleting_because,
             )

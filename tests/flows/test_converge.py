@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.core.errors import NotFound
 from chalicelib.core.group import Freeze, Group, GroupStatus, TroubleKind
-from chalicelib.core.ids import ServerId
+from chalicelib.core.ids import ResourceId
 from chalicelib.core.member import MEMBER_KEY, MemberState
 from chalicelib.flows import groups
 from chalicelib.ports.cloud import CredentialBroken
@@ -246,7 +246,7 @@ def test_a_server_that_nobody_asked_for_is_removed(world: World) -> None:
     world.with_group(desired_capacity=2)
     world.settle()
     twin = next(iter(world.cloud.machines.values()))
-    world.cloud.machines[ServerId("stray")] = replace(twin, id=ServerId("stray"))
+    world.cloud.machines[ResourceId("stray")] = replace(twin, id=ResourceId("stray"))
     for _ in range(6):
         world.clock.pass_(60)
         world.tick()

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.core.errors import TooLarge, Unavailable
 from chalicelib.core.fold import Fold
-from chalicelib.core.ids import MemberId, ServerId
+from chalicelib.core.ids import MemberId, ResourceId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.core.meters import SERIES_MAX
 from chalicelib.core.sample import Batch, Measure, Rejection, Sample, one
@@ -72,10 +72,10 @@ def values(world: World, series: Series = CPU) -> tuple[int, float]:
 
 def test_a_sample_is_bound_to_the_member_whose_server_it_is_about() -> None:
     world, (first, second) = world_of()
-    assert first.server_id is not None
+    assert first.resource_id is not None
     said = post(
         world,
-        sample(10, source=first.server_id),
+        sample(10, source=first.resource_id),
         sample(20, source=first.name),
         sample(30, source=second.id),
         sample(40),
@@ -104,7 +104,7 @@ def test_a_member_of_another_group_is_a_stranger() -> None:
 def test_a_member_that_has_just_come_is_known_at_once() -> None:
     world, (member, _) = world_of()
     post(world, sample(source=member.name))
-    new = replace(member, id=MemberId("new"), name="web-new", server_id=ServerId("server-new"))
+    new = replace(member, id=MemberId("new"), name="web-new", resource_id=ResourceId("server-new"))
     world.memory.members[PROJECT, GROUP, "new"] = replace(new, state=MemberState.BUILDING)
     world.clock.pass_(5)
     assert post(world, sample(source="server-new"), id_="batch-2").accepted == 1

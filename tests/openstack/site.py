@@ -21,7 +21,7 @@ from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.keystone import Keystone
 from chalicelib.openstack.session import ServiceUser
-from chalicelib.ports.cloud import ServerOrder
+from chalicelib.ports.cloud import Order
 from chalicelib.settings import ServiceUserSettings
 from dev.simcloud import IMAGE_ID, PASSWORD, SimCloud
 
@@ -146,8 +146,8 @@ class Site:
         )
         return answer.json() if answer.content else None
 
-    def order(self, group_id: GroupId, count: int = 1, **template: Any) -> ServerOrder:
-        return ServerOrder(
+    def order(self, group_id: GroupId, count: int = 1, **template: Any) -> Order:
+        return Order(
             template=ServerTemplate(image=self.image, flavor=self.flavor, **template),
             count=count,
             name=f"web-{uuid.uuid4().hex[:8]}",

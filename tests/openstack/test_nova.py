@@ -14,16 +14,16 @@ from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 
 from chalicelib.core.credential import Credential
-from chalicelib.core.ids import GroupId, ServerId
-from chalicelib.core.launch import ServerTemplate
-from chalicelib.core.member import GROUP_KEY, Server, group_metadata, group_tag
+from chalicelib.core.ids import GroupId, ResourceId
+from chalicelib.core.launch import LaunchType, ServerTemplate
+from chalicelib.core.member import GROUP_KEY, Resource, group_metadata, group_tag
 from chalicelib.openstack.nova import MICROVERSION, Nova
-from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, ServerOrder
+from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, Order
 from dev.simcloud import Effect, Fault, SimCloud
 from tests.openstack.site import REQUEST_ID, Site
 
 URL = "http://nova.test/v2.1"
-NOBODY = ServerId("00000000-0000-4000-8000-000000000000")
+NOBODY = ResourceId("00000000-0000-4000-8000-000000000000")
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def group_id() -> GroupId:
 
 
 @pytest.fixture
-def nova(site: Site, trust: Credential, group_id: GroupId) -> Iterator[Nova]:
+def nova(site: Site, trust: Credential, group_id: GroupId) -> Iterator[Cloud]:
     """An owner's project; what the test makes there is deleted."""
-    nova = site.clouds().enter(trust, REQUEST_ID)
+    nova = site.clouds().enter(trust, LaunchType.SERVER, REQUEST_ID)
     yield nova
-    for server in nova.servers_of(group_id):
-        nova.delete_server(server.id)
-    until(lambda: not nova.servers_of(group_id))
+    for server in nova.resources_of(group_id):
+        nova.delete(server.id)
+    until(lambda: not nova.resources_of(group_id))
 
 
 @pytest.fixture
-def simulated(sim: Site) -> Nova:
-    return sim.clouds().enter(sim.trust(), REQUEST_ID)
+def simulated(sim: Site) -> Cloud:
+    return sim.clouds().enter(sim.trust(), LaunchType.SERVER, REQUEST_ID)
 
 
 def over_http(page_size: int = 1000) -> Nova:
@@ -61,77 +61,83 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-def ids(servers: Sequence[Server]) -> set[ServerId]:
+def ids(servers: Sequence[Resource]) -> set[ResourceId]:
     return {server.id for server in servers}
 
 
-def test_one_server_is_made_and_found_again(site: Site, nova: Nova, group_id: GroupId) -> None:
+def test_one_server_is_made_and_found_again(site: Site, nova: Cloud, group_id: GroupId) -> None:
     order = site.order(group_id, metadata={"role": "web", GROUP_KEY: "another"}, tags=("mine",))
-    server_id = nova.create_servers(order)
-    (server,) = nova.servers_of(group_id)
-    assert server.id == server_id
+    resource_id = nova.create(order)
+    (server,) = nova.resources_of(group_id)
+    assert server.id == resource_id
     assert server.name == order.name
     assert server.metadata == {"role": "web", **group_metadata(group_id)}
     assert abs(server.created_at - datetime.now(UTC)) < timedelta(minutes=5)
-    until(lambda: nova.servers_of(group_id)[0].status == "ACTIVE")
-    assert nova.server(server.id) == nova.servers_of(group_id)[0]
+    until(lambda: nova.resources_of(group_id)[0].status == "ACTIVE")
+    assert nova.resource(server.id) == nova.resources_of(group_id)[0]
 
 
-def test_several_are_made_in_one_request_and_all_are_found(site: Site, nova: Nova, group_id: GroupId) -> None:
+def test_several_are_made_in_one_request_and_all_are_found(
+    site: Site, nova: Cloud, group_id: GroupId
+) -> None:
     order = site.order(group_id, count=3)
-    assert nova.create_servers(order) is None
-    names = {server.name for server in nova.servers_of(group_id)}
+    assert nova.create(order) is None
+    names = {server.name for server in nova.resources_of(group_id)}
     assert names == {f"{order.name}-{number}" for number in (1, 2, 3)}
 
 
 def test_a_deleted_server_is_gone_and_deleting_it_again_is_fine(
-    site: Site, nova: Nova, group_id: GroupId
+    site: Site, nova: Cloud, group_id: GroupId
 ) -> None:
-    server_id = nova.create_servers(site.order(group_id))
-    assert server_id
-    until(lambda: nova.servers_of(group_id)[0].status == "ACTIVE")
-    nova.delete_server(server_id)
-    nova.delete_server(server_id)
-    until(lambda: nova.server(server_id) is None)
-    nova.delete_server(server_id)
-    nova.label(server_id, {"too": "late"})
-    assert nova.servers_of(group_id) == ()
+    resource_id = nova.create(site.order(group_id))
+    assert resource_id
+    until(lambda: nova.resources_of(group_id)[0].status == "ACTIVE")
+    nova.delete(resource_id)
+    nova.delete(resource_id)
+    until(lambda: nova.resource(resource_id) is None)
+    nova.delete(resource_id)
+    nova.label(resource_id, {"too": "late"})
+    assert nova.resources_of(group_id) == ()
 
 
-def test_a_label_is_added_to_what_is_there(site: Site, nova: Nova, group_id: GroupId) -> None:
-    server_id = nova.create_servers(site.order(group_id))
-    assert server_id
-    until(lambda: nova.servers_of(group_id)[0].status == "ACTIVE")
-    nova.label(server_id, {"thermostat:member": "m1"})
-    (server,) = nova.servers_of(group_id)
+def test_a_label_is_added_to_what_is_there(site: Site, nova: Cloud, group_id: GroupId) -> None:
+    resource_id = nova.create(site.order(group_id))
+    assert resource_id
+    until(lambda: nova.resources_of(group_id)[0].status == "ACTIVE")
+    nova.label(resource_id, {"thermostat:member": "m1"})
+    (server,) = nova.resources_of(group_id)
     assert server.metadata == {**group_metadata(group_id), "thermostat:member": "m1"}
 
 
-def test_a_server_that_there_is_not_is_none(nova: Nova) -> None:
-    assert nova.server(NOBODY) is None
+def test_a_server_that_there_is_not_is_none(nova: Cloud) -> None:
+    assert nova.resource(NOBODY) is None
 
 
 def test_of_many_pages_every_server_is_found_once(
-    site: Site, nova: Nova, trust: Credential, group_id: GroupId
+    site: Site, nova: Cloud, trust: Credential, group_id: GroupId
 ) -> None:
-    nova.create_servers(site.order(group_id, count=5))
-    small_pages = Nova(site.clouds().enter(trust, REQUEST_ID)._adapter, page_size=2)
-    servers = small_pages.servers_of(group_id)
+    nova.create(site.order(group_id, count=5))
+    whole = site.clouds().enter(trust, LaunchType.SERVER, REQUEST_ID)
+    assert isinstance(whole, Nova)
+    small_pages = Nova(whole._adapter, page_size=2)
+    servers = small_pages.resources_of(group_id)
     assert len(servers) == 5
-    assert ids(servers) == ids(nova.servers_of(group_id))
+    assert ids(servers) == ids(nova.resources_of(group_id))
 
 
-def test_another_groups_servers_are_not_this_ones(site: Site, nova: Nova, group_id: GroupId) -> None:
-    nova.create_servers(site.order(group_id))
-    assert nova.servers_of(GroupId(str(uuid.uuid4()))) == ()
+def test_another_groups_servers_are_not_this_ones(site: Site, nova: Cloud, group_id: GroupId) -> None:
+    nova.create(site.order(group_id))
+    assert nova.resources_of(GroupId(str(uuid.uuid4()))) == ()
 
 
-def test_a_server_with_the_tag_alone_is_not_the_groups(sim: Site, simulated: Nova, group_id: GroupId) -> None:
+def test_a_server_with_the_tag_alone_is_not_the_groups(
+    sim: Site, simulated: Cloud, group_id: GroupId
+) -> None:
     """Its owner may have put the tag there; it is not ours to delete."""
     order = sim.order(group_id)
-    simulated.create_servers(replace(order, metadata={}))
-    simulated.create_servers(replace(order, metadata={GROUP_KEY: "another"}))
-    assert simulated.servers_of(group_id) == ()
+    simulated.create(replace(order, metadata={}))
+    simulated.create(replace(order, metadata={GROUP_KEY: "another"}))
+    assert simulated.resources_of(group_id) == ()
 
 
 @pytest.mark.parametrize(
@@ -139,28 +145,28 @@ def test_a_server_with_the_tag_alone_is_not_the_groups(sim: Site, simulated: Nov
     [({"flavor": "no-such-flavor"}, "no-such-flavor"), ({"image": str(uuid.uuid4())}, "image")],
 )
 def test_what_makes_no_sense_is_refused_in_novas_words(
-    site: Site, nova: Nova, group_id: GroupId, wrong: dict[str, Any], reason: str
+    site: Site, nova: Cloud, group_id: GroupId, wrong: dict[str, Any], reason: str
 ) -> None:
     order = site.order(group_id)
     with pytest.raises(CloudRefused, match=reason) as caught:
-        nova.create_servers(replace(order, template=replace(order.template, **wrong)))
+        nova.create(replace(order, template=replace(order.template, **wrong)))
     assert not caught.value.over_quota
 
 
 def test_more_than_the_quota_allows_is_refused_as_such_and_nothing_is_made(
-    sim: Site, cloud: SimCloud, simulated: Nova, group_id: GroupId
+    sim: Site, cloud: SimCloud, simulated: Cloud, group_id: GroupId
 ) -> None:
     cloud.backstage.set_quota("demo", instances=2)
     with pytest.raises(CloudRefused, match="Quota exceeded") as caught:
-        simulated.create_servers(sim.order(group_id, count=3))
+        simulated.create(sim.order(group_id, count=3))
     assert caught.value.over_quota
-    assert simulated.servers_of(group_id) == ()
+    assert simulated.resources_of(group_id) == ()
 
 
-def test_a_server_that_no_host_can_hold_says_why(sim: Site, simulated: Nova, group_id: GroupId) -> None:
+def test_a_server_that_no_host_can_hold_says_why(sim: Site, simulated: Cloud, group_id: GroupId) -> None:
     order = sim.order(group_id)
-    simulated.create_servers(replace(order, template=replace(order.template, flavor="m1.huge")))
-    (server,) = simulated.servers_of(group_id)
+    simulated.create(replace(order, template=replace(order.template, flavor="m1.huge")))
+    (server,) = simulated.resources_of(group_id)
     assert server.status == "ERROR"
     assert server.fault
     assert "No valid host" in server.fault
@@ -168,50 +174,50 @@ def test_a_server_that_no_host_can_hold_says_why(sim: Site, simulated: Nova, gro
 
 @pytest.mark.parametrize("effect", [Effect.PERFORM_THEN_DROP, Effect.PERFORM_THEN_ANSWER])
 def test_a_creation_that_may_have_happened_is_not_asked_for_again(
-    sim: Site, cloud: SimCloud, simulated: Nova, group_id: GroupId, effect: Effect
+    sim: Site, cloud: SimCloud, simulated: Cloud, group_id: GroupId, effect: Effect
 ) -> None:
     cloud.faults.add(Fault(what=effect, service="nova", method="POST"))
     with pytest.raises(CloudUnavailable) as caught:
-        simulated.create_servers(sim.order(group_id))
+        simulated.create(sim.order(group_id))
     assert not caught.value.certainly_not_done
-    assert len(simulated.servers_of(group_id)) == 1
+    assert len(simulated.resources_of(group_id)) == 1
 
 
 def test_a_creation_that_was_turned_away_certainly_did_not_happen(
-    sim: Site, cloud: SimCloud, simulated: Nova, group_id: GroupId
+    sim: Site, cloud: SimCloud, simulated: Cloud, group_id: GroupId
 ) -> None:
     cloud.faults.add(Fault(what=Effect.ANSWER, service="nova", status=429, retry_after_seconds=3))
     with pytest.raises(CloudUnavailable) as caught:
-        simulated.create_servers(sim.order(group_id))
+        simulated.create(sim.order(group_id))
     assert caught.value.certainly_not_done
     assert caught.value.retry_after == timedelta(seconds=3)
 
 
 def test_reading_and_deleting_survive_a_connection_that_broke_while_it_was_idle(
-    sim: Site, cloud: SimCloud, simulated: Nova, group_id: GroupId
+    sim: Site, cloud: SimCloud, simulated: Cloud, group_id: GroupId
 ) -> None:
-    server_id = simulated.create_servers(sim.order(group_id))
-    assert server_id
+    resource_id = simulated.create(sim.order(group_id))
+    assert resource_id
     asks: dict[str, Callable[[], object]] = {
-        "GET": lambda: simulated.servers_of(group_id),
-        "POST": lambda: simulated.label(server_id, {"a": "b"}),
-        "DELETE": lambda: simulated.delete_server(server_id),
+        "GET": lambda: simulated.resources_of(group_id),
+        "POST": lambda: simulated.label(resource_id, {"a": "b"}),
+        "DELETE": lambda: simulated.delete(resource_id),
     }
     for method, ask in asks.items():
         cloud.faults.add(Fault(what=Effect.PERFORM_THEN_DROP, service="nova", method=method))
         ask()
-    assert simulated.server(server_id) is None
+    assert simulated.resource(resource_id) is None
 
 
 def test_a_server_that_is_locked_is_refused_so_that_others_are_not_held_up(
-    sim: Site, cloud: SimCloud, simulated: Nova, group_id: GroupId
+    sim: Site, cloud: SimCloud, simulated: Cloud, group_id: GroupId
 ) -> None:
-    server_id = simulated.create_servers(sim.order(group_id))
-    assert server_id
-    locked = {"conflictingRequest": {"code": 409, "message": f"Instance {server_id} is locked"}}
+    resource_id = simulated.create(sim.order(group_id))
+    assert resource_id
+    locked = {"conflictingRequest": {"code": 409, "message": f"Instance {resource_id} is locked"}}
     cloud.faults.add(Fault(what=Effect.ANSWER, service="nova", method="DELETE", status=409, body=locked))
     with pytest.raises(CloudRefused, match="is locked"):
-        simulated.delete_server(server_id)
+        simulated.delete(resource_id)
 
 
 def test_a_404_of_a_proxy_does_not_mean_that_a_server_is_gone(group_id: GroupId) -> None:
@@ -219,10 +225,10 @@ def test_a_404_of_a_proxy_does_not_mean_that_a_server_is_gone(group_id: GroupId)
     with requests_mock.Mocker() as proxy:
         proxy.register_uri(requests_mock.ANY, requests_mock.ANY, status_code=404, text="<h1>Not Found</h1>")
         asks: list[Callable[[], object]] = [
-            lambda: nova.server(NOBODY),
-            lambda: nova.delete_server(NOBODY),
+            lambda: nova.resource(NOBODY),
+            lambda: nova.delete(NOBODY),
             lambda: nova.label(NOBODY, {}),
-            lambda: nova.servers_of(group_id),
+            lambda: nova.resources_of(group_id),
         ]
         for ask in asks:
             with pytest.raises(CloudUnavailable):
@@ -243,7 +249,7 @@ def test_everything_of_a_template_is_asked_of_nova(group_id: GroupId) -> None:
         scheduler_hints={"group": "sg-1"},
         block_device_mapping_v2=({"boot_index": 0, "uuid": "image-1", "source_type": "image"},),
     )
-    order = ServerOrder(
+    order = Order(
         template=template,
         count=2,
         name="web-1",
@@ -274,15 +280,15 @@ def test_everything_of_a_template_is_asked_of_nova(group_id: GroupId) -> None:
 
 def test_what_a_template_leaves_open_is_left_to_nova() -> None:
     template = ServerTemplate(image=None, flavor="flavor-1", networks="auto")
-    order = ServerOrder(template=template, count=1, name="a", availability_zone=None, metadata={}, tags=())
+    order = Order(template=template, count=1, name="a", availability_zone=None, metadata={}, tags=())
     server = {"name": "a", "flavorRef": "flavor-1", "networks": "auto", "metadata": {}, "tags": []}
     assert asked_of_nova(order) == {"server": server}
 
 
-def asked_of_nova(order: ServerOrder) -> Any:
+def asked_of_nova(order: Order) -> Any:
     with requests_mock.Mocker() as nova:
         nova.post(f"{URL}/servers", status_code=202, json={"server": {"id": "s1"}})
-        over_http().create_servers(order)
+        over_http().create(order)
         request = nova.request_history[0]
     assert request.headers["OpenStack-API-Version"] == f"compute {MICROVERSION}"
     return request.json()
@@ -294,10 +300,10 @@ def test_a_server_whose_cell_is_down_is_shown_as_far_as_it_is_known(group_id: Gr
     with requests_mock.Mocker() as nova:
         nova.get(f"{URL}/servers/s1", json={"server": document})
         nova.get(f"{URL}/servers/detail", json={"servers": [document, {"id": "s2"}]})
-        shown = over_http().server(ServerId("s1"))
-        listed = over_http().servers_of(group_id)
-    assert shown == Server(
-        id=ServerId("s1"),
+        shown = over_http().resource(ResourceId("s1"))
+        listed = over_http().resources_of(group_id)
+    assert shown == Resource(
+        id=ResourceId("s1"),
         name="",
         status="UNKNOWN",
         task=None,
@@ -326,7 +332,7 @@ def test_a_listing_whose_marker_was_deleted_meanwhile_begins_anew(group_id: Grou
     ]
     with requests_mock.Mocker() as nova:
         nova.get(f"{URL}/servers/detail", answers)
-        servers = over_http(page_size=2).servers_of(group_id)
+        servers = over_http(page_size=2).resources_of(group_id)
         markers = [request.qs.get("marker") for request in nova.request_history]
     assert [server.id for server in servers] == ["s1", "s3", "s4"]
     assert markers == [None, ["s2"], None, ["s3"]]
@@ -336,21 +342,21 @@ def test_a_listing_that_is_never_finished_is_given_up(group_id: GroupId) -> None
     with requests_mock.Mocker() as nova:
         nova.get(f"{URL}/servers/detail", [page("s1", "s2", group_id=group_id), GONE] * 3)
         with pytest.raises(CloudUnavailable):
-            over_http(page_size=2).servers_of(group_id)
+            over_http(page_size=2).resources_of(group_id)
         assert nova.call_count == 6
 
 
 def test_a_nova_that_always_links_to_a_next_page_is_left_in_the_end(group_id: GroupId) -> None:
     with requests_mock.Mocker() as nova:
         nova.get(f"{URL}/servers/detail", **page("s1", group_id=group_id))
-        assert len(over_http(page_size=1).servers_of(group_id)) == 1
+        assert len(over_http(page_size=1).resources_of(group_id)) == 1
 
 
 def test_a_list_that_nova_refuses_is_not_asked_for_again(group_id: GroupId) -> None:
     with requests_mock.Mocker() as nova:
         nova.get(f"{URL}/servers/detail", status_code=400, json={"badRequest": {"message": "Bad tags"}})
         with pytest.raises(CloudRefused, match="Bad tags"):
-            over_http().servers_of(group_id)
+            over_http().resources_of(group_id)
         assert nova.call_count == 1
 
 
@@ -359,6 +365,6 @@ def test_an_answer_that_is_none_is_unavailable(group_id: GroupId, answer: dict[s
     with requests_mock.Mocker() as nova:
         nova.register_uri(requests_mock.ANY, requests_mock.ANY, **answer)
         with pytest.raises(CloudUnavailable):
-            over_http().server(NOBODY)
+            over_http().resource(NOBODY)
         with pytest.raises(CloudUnavailable):
-            over_http().servers_of(group_id)
+            over_http().resources_of(group_id)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.core.ids import GroupId
+from chalicelib.core.launch import LaunchType
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports.cloud import CloudUnavailable
 from dev.simcloud import Effect, Fault, SimCloud
@@ -80,8 +81,8 @@ def test_nothing_secret_is_logged(site: Site, caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.DEBUG)
     secrets = [site.password, site.owner.password, site.token()]
     credential, secret = site.application_credential()
-    nova = site.clouds().enter(credential, "req-1")
-    nova.servers_of(GroupId(str(uuid.uuid4())))
+    nova = site.clouds().enter(credential, LaunchType.SERVER, "req-1")
+    nova.resources_of(GroupId(str(uuid.uuid4())))
     secrets += [secret, site.delegations().access(credential).auth_token or ""]
     site.withdraw(credential)
     assert "GET" in caplog.text

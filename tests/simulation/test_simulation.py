@@ -158,7 +158,7 @@ class Service(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([30, 400]))
     def a_cell_is_down(self, seconds: int) -> None:
         """Half of the servers that are known are left out of lists, and still shown by id."""
-        known = [m.server_id for m in self.world.memory.members.values()]
+        known = [m.resource_id for m in self.world.memory.members.values()]
         for machine in [m for m in self.world.cloud.machines.values() if m.id in known][::2]:
             machine.listed_at = self.world.clock.now + timedelta(seconds=seconds)
 
@@ -208,7 +208,7 @@ class Service(RuleBasedStateMachine):
 
     @invariant()
     def no_server_stands_for_two_members(self) -> None:
-        ids = [m.server_id for m in self.world.memory.members.values() if m.server_id]
+        ids = [m.resource_id for m in self.world.memory.members.values() if m.resource_id]
         assert len(ids) == len(set(ids))
 
     @invariant()
@@ -219,7 +219,7 @@ class Service(RuleBasedStateMachine):
     @invariant()
     def no_server_is_without_a_member(self) -> None:
         members = self.world.memory.members.values()
-        known = {m.server_id for m in members} | {m.name for m in members}
+        known = {m.resource_id for m in members} | {m.name for m in members}
         if not self.cloud_is_slower_than_promised:
             assert all(m.id in known or m.name in known for m in self.world.cloud.machines.values())
 
@@ -243,7 +243,7 @@ class Service(RuleBasedStateMachine):
         now = self.world.clock.now
         statuses = {m.seen(now).status for m in cloud.machines.values()}
         assert len(cloud.machines) == len(members) == group.desired_capacity
-        assert {m.server_id for m in members} == set(cloud.machines)
+        assert {m.resource_id for m in members} == set(cloud.machines)
         assert statuses <= {"ACTIVE", "RESCUE"}
 
     def _arm_again(self) -> None:

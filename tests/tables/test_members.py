@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.group import Group
-from chalicelib.core.ids import MemberId, ServerId
+from chalicelib.core.ids import MemberId, ResourceId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.ports.storage import Lease, LeaseLost
 from tests.core.factories import NOW, a_planned_member, seconds
@@ -49,7 +49,7 @@ def test_a_round_writes_its_part_and_leaves_the_owners_alone(storage: Storage) -
     (member,) = planned(storage, group)
     storage.members.protect(key_of(group), member.id, True)
     seen = replace(
-        member, state=MemberState.IN_SERVICE, server_id=ServerId("s"), labelled=True, name="ignored"
+        member, state=MemberState.IN_SERVICE, resource_id=ResourceId("s"), labelled=True, name="ignored"
     )
     storage.members.update(seen)
     stored = storage.members.get(key_of(group), member.id)
@@ -63,8 +63,8 @@ def test_a_leaving_member_stays_so(storage: Storage) -> None:
     storage.members.update(leaving)
     storage.members.update(replace(member, state=MemberState.IN_SERVICE))
     assert storage.members.get(key_of(group), member.id) == leaving
-    storage.members.update(replace(leaving, server_id=ServerId("found")))
-    assert storage.members.get(key_of(group), member.id).server_id == "found"
+    storage.members.update(replace(leaving, resource_id=ResourceId("found")))
+    assert storage.members.get(key_of(group), member.id).resource_id == "found"
 
 
 def test_a_member_that_was_struck_off_stays_gone(storage: Storage) -> None:

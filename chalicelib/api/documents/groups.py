@@ -236,7 +236,7 @@ def member_document(member: Member, base: str) -> MemberDocument:
         id=member.id,
         group_id=member.group_id,
         project_id=member.project_id,
-        server_id=member.server_id,
+        server_id=member.resource_id,
         name=member.name,
         status=member.state.value,
         status_reason=member.deleting_because,

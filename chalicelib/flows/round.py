@@ -1,0 +1,55 @@
+"""What the steps of one round share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib.core.activity import Activity, ActivityKind
+from chalicelib.core.group import Group
+from chalicelib.core.member import Member
+from chalicelib.core.round import Setback
+from chalicelib.flows.story import activity
+from chalicelib.ports import Services
+from chalicelib.ports.cloud import Cloud
+from chalicelib.ports.storage import Lease
+
+
+@dataclass(slots=True)
+class Round:
+    """What the steps of one round share, and what they leave behind.
+
+    Attributes:
+        setback: what went wrong, if something did.
+        creation_failed: no more servers are asked for in this round.
+        cut_short: the time was over before the steps were.
+        intake_is_known: whether it was looked up already where new servers post their samples.
+    """
+
+    s: Services
+    lease: Lease
+    group: Group
+    cloud: Cloud
+    request_id: str
+    began: datetime
+    setback: Setback | None = None
+    creation_failed: bool = False
+    cut_short: bool = False
+    intake_is_known: bool = False
+    intake_url: str | None = None
+    activities: list[Activity] = field(default_factory=list)
+
+    def time_is_over(self) -> bool:
+        """Return whether no further step may begin."""
+        self.cut_short = self.s.now() - self.began >= timedelta(seconds=self.s.limits.round_seconds)
+        return self.cut_short
+
+    def fail_creation(self, setback: Setback) -> None:
+        """Note why no more servers are asked for."""
+        self.setback = setback
+        self.creation_failed = True
+
+    def tell(self, kind: ActivityKind, detail: str, *members: Member) -> None:
+        """Add a line to the group's story."""
+        ids = [member.id for member in members]
+        self.activities.append(activity(self.s, self.group, kind, detail, self.request_id, ids))
