@@ -22,6 +22,7 @@ def main() -> None:
         state=arguments.state,
         build_seconds=arguments.build_seconds,
         delete_seconds=arguments.delete_seconds,
+        balancing_seconds=arguments.balancing_seconds,
         token_seconds=arguments.token_seconds,
     ) as cloud:
         names = ", ".join(user.name for user in cloud.world.users.values())
@@ -41,6 +42,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--delete-seconds", type=float, default=0.5, help="until a server is gone (%(default)s)"
+    )
+    parser.add_argument(
+        "--balancing-seconds", type=float, default=1.0, help="of a change to a load balancer (%(default)s)"
     )
     parser.add_argument("--token-seconds", type=float, default=3600.0, help="life of a token (%(default)s)")
     return parser.parse_args()

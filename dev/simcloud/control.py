@@ -12,6 +12,9 @@
     delete_trust       trust_id                 grant_role     user, project, role
     set_quota          project, instances       revoke_role    user, project, role
 
+    set_load_balancer_status   load_balancer_id, status    ERROR, PENDING_UPDATE for ever, or ACTIVE again
+    set_pool_member_status     member_id, status           ONLINE, OFFLINE, DEGRADED, ERROR ...
+
 Whoever can reach the port can do all this: there is no token to show.
 """
 
@@ -81,6 +84,11 @@ def _add_world(routes: Routes, backstage: Backstage) -> None:
         "revoke_role": (backstage.revoke_role, {"user": str, "project": str, "role": str}),
         "delete_trust": (backstage.delete_trust, {"trust_id": str}),
         "set_quota": (backstage.set_quota, {"project": str, "instances": int}),
+        "set_load_balancer_status": (
+            backstage.set_load_balancer_status,
+            {"load_balancer_id": str, "status": str},
+        ),
+        "set_pool_member_status": (backstage.set_pool_member_status, {"member_id": str, "status": str}),
     }
 
     def act(request: Request, action: str) -> Response:

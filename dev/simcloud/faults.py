@@ -41,7 +41,7 @@ class Fault:
     Attributes:
         what: ``answer`` replies with ``status`` and performs nothing; ``drop`` closes the connection;
             the same after the request was performed; ``delay`` only waits for ``delay_seconds``.
-        service: keystone, nova, glance or aodh; any if null.
+        service: keystone, nova, glance, aodh or octavia; any if null.
         path: a regular expression, searched for in the path.
         server: a regular expression, searched for in the name of the server concerned.
         body: what ``answer`` sends; by default the service's own shape of an error.

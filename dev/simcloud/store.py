@@ -14,6 +14,9 @@ from dev.simcloud.records import (
     ApplicationCredential,
     Build,
     Grant,
+    LoadBalancer,
+    Pool,
+    PoolMember,
     Project,
     Server,
     Status,
@@ -31,6 +34,9 @@ _KINDS = {
     "tokens": Token,
     "servers": Server,
     "alarms": Alarm,
+    "load_balancers": LoadBalancer,
+    "pools": Pool,
+    "pool_members": PoolMember,
 }
 # JSON knows neither instants nor tuples nor enums: how a field of such a type is made again.
 _REVIVE: dict[Any, Callable[[Any], Any]] = {

@@ -16,6 +16,9 @@ from dev.simcloud.records import (
     ApplicationCredential,
     Flavor,
     Grant,
+    LoadBalancer,
+    Pool,
+    PoolMember,
     Project,
     Server,
     Token,
@@ -74,7 +77,8 @@ class World:
         token_seconds: how long a token lasts.
         token_cache_seconds: how long Nova goes on trusting a token it has once validated, as
             keystonemiddleware does (300 s there). With 0 a revoked token is refused at once.
-        has_aodh: whether the catalog names it.
+        balancing_seconds: how long a load balancer is PENDING after each change of it.
+        has_aodh, has_octavia: whether the catalog names it.
     """
 
     now: Callable[[], datetime]
@@ -82,7 +86,9 @@ class World:
     delete_seconds: float = 0.0
     token_seconds: float = 3600.0
     token_cache_seconds: float = 0.0
+    balancing_seconds: float = 0.0
     has_aodh: bool = True
+    has_octavia: bool = True
     users: dict[str, User] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=set)
@@ -93,6 +99,9 @@ class World:
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     alarm_quotas: dict[str, int] = field(default_factory=dict)
+    load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    pool_members: dict[str, PoolMember] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Add the users, projects and roles that every simulated cloud starts with."""
@@ -126,11 +135,16 @@ class World:
         return DEFAULT_QUOTA | self.quotas.get(project_id, {})
 
     def forget(self) -> None:
-        """Drop expired tokens and servers gone for an hour, so that a long run does not grow for ever."""
+        """Drop expired tokens, servers gone for an hour, pool members whose deletion is complete."""
         now = self.now()
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at > now}
         self.servers = {
             id_: server
             for id_, server in self.servers.items()
             if server.gone_at is None or server.gone_at + _MEMORY > now
+        }
+        self.pool_members = {
+            id_: member
+            for id_, member in self.pool_members.items()
+            if member.pending != "PENDING_DELETE" or member.busy_until > now
         }

@@ -49,6 +49,15 @@ class Caller:
             timeout=10,
         )
 
+    def octavia(self, method: str, path: str, body: Document | None = None) -> requests.Response:
+        return requests.request(
+            method,
+            f"{self.cloud.url}/load-balancer/v2/lbaas{path}",
+            json=body,
+            headers={"X-Auth-Token": self.token},
+            timeout=10,
+        )
+
     def create(self, *, version: str = "2.79", **fields: object) -> requests.Response:
         """Ask for servers; ``fields`` replace those of a minimal request, None leaves one out."""
         server = {"name": "a", "flavorRef": "m1.tiny", "imageRef": IMAGE_ID, "networks": "none", **fields}

@@ -25,6 +25,7 @@ _SERVICES = (
     ("compute", "nova", "/compute/v2.1"),
     ("image", "glance", "/image"),
     ("alarming", "aodh", "/alarming"),
+    ("load-balancer", "octavia", "/load-balancer"),
 )
 
 
@@ -86,7 +87,7 @@ def catalog(world: World, base_url: str) -> list[Document]:
             ],
         }
         for kind, name, path in _SERVICES
-        if kind != "alarming" or world.has_aodh
+        if (kind != "alarming" or world.has_aodh) and (kind != "load-balancer" or world.has_octavia)
     ]
 
 
