@@ -13,6 +13,7 @@ from chalicelib.core.errors import Unauthenticated
 from chalicelib.core.ids import GroupId, ProjectId, ResourceId, UserId
 from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import GROUP_KEY, Resource
+from chalicelib.core.pool import Address
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
 
 
@@ -38,6 +39,7 @@ class Machine:
     listed_at: datetime
     status_when_ready: str = "ACTIVE"
     forced_status: str | None = None
+    address: str | None = None
 
     def seen(self, now: datetime) -> Resource:
         """Return the server as it is shown."""
@@ -52,6 +54,7 @@ class Machine:
             created_at=self.created_at,
             metadata=dict(self.metadata),
             fault=fault,
+            addresses=(Address(network="net", address=self.address, version=4),) if self.address else (),
         )
 
 
@@ -101,7 +104,8 @@ class FakeCloud:
         return made[0] if order.count == 1 else None
 
     def _make(self, name: str, order: Order) -> ResourceId:
-        id_ = ResourceId(f"server-{next(self._numbers)}")
+        number = next(self._numbers)
+        id_ = ResourceId(f"server-{number}")
         now = self.now()
         fails = self.fail_builds > 0
         self.fail_builds -= fails
@@ -114,6 +118,7 @@ class FakeCloud:
             ready_at=now + self.build,
             listed_at=now + self.lag,
             status_when_ready="ERROR" if fails else "ACTIVE",
+            address=f"10.0.{number // 250}.{number % 250 + 1}",
         )
         return id_
 

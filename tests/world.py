@@ -22,6 +22,7 @@ from chalicelib.tables.roster import MemberRoster
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
+from tests.fakes.balancing import FakeBalancers
 from tests.fakes.monitoring import FakeMonitoring
 
 QUOTA = Quota(
@@ -66,6 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(now=lambda: self.clock.now)
+        self.balancers = FakeBalancers(now=lambda: self.clock.now)
         numbers = itertools.count(1)
         tokens = itertools.count(1)
         self.services = Services(
@@ -89,6 +91,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            balancers=self.balancers,
             monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
             web=self.web,

@@ -7,12 +7,14 @@ between rounds, and a round that dies leaves nothing to repair. The plan for a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from chalicelib.core.member import Fate, MemberState, Patience, Scene, Sight, fate
-from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike, Why
+from chalicelib.core.balance import Balance, balance
+from chalicelib.core.member import TO_GO, Fate, MemberState, Patience, Scene, Sight, fate
+from chalicelib.core.plan_steps import Create, Drain, Label, Record, Remove, RemoveStray, Step, Strike, Why
+from chalicelib.core.pool import overdue
 from chalicelib.core.removal import surplus
 from chalicelib.core.target import Target
 
@@ -29,6 +31,7 @@ class Plan:
         in_service: members that serve, before the steps.
         failed_builds: what Nova said of servers that failed before they ever served, and that now go; none
             while the group is frozen: they stay, and would count as failing anew in every round.
+        pools: what is due in the group's pools, and what keeps it from that.
     """
 
     steps: tuple[Step, ...]
@@ -37,15 +40,17 @@ class Plan:
     current_size: int
     in_service: int
     failed_builds: tuple[str, ...]
+    pools: Balance = field(default_factory=Balance)
 
 
 def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     """Return the steps that move what is seen one round towards ``target``.
 
     First what is seen is written down, then broken and surplus servers go, then missing ones are asked
-    for. A server that failed to build is not replaced in the same round: the cloud just said no.
+    for. A server that failed to build is not replaced in the same round: the cloud just said no. One that
+    serves leaves its pools, where it has some, before its server goes.
     """
-    sights = [_recorded(sight) for sight in scene.sights]
+    sights = [_recorded(sight, target) for sight in scene.sights]
     by_fate: dict[Fate, list[Sight]] = {each: [] for each in Fate}
     for sight in sorted(sights, key=lambda s: (s.member.created_at, s.member.name)):
         by_fate[fate(sight, target.patience, now)].append(sight)
@@ -56,40 +61,88 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
     records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
     too_many = surplus(target, counted, by_fate)
+    balanced = _balanced(target, scene, by_fate, too_many, now)
+    let_go = [s for s in by_fate[Fate.DRAINS] if _is_let_go(s, target, balanced, now)]
     leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
     removals: list[Step] = [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
         *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
-        *(Remove(member=s.member, resource=s.resource, why=Why.SURPLUS) for s in too_many),
+        *(Remove(member=s.member, resource=s.resource, why=Why.REQUESTED) for s in let_go),
+        *(part(sight, Why.SURPLUS, target, now) for sight in too_many),
         *(RemoveStray(resource=server) for server in scene.strays if server.task != "deleting"),
     ]
     wanted = max(0, target.capacity - len(counted))
     creations = _creations(target, counted, wanted) if target.may_create and not failed else []
-    actions = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
+    servers = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
+    actions = [*servers, *balanced.notes, *balanced.steps]
     waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or scene.strays)
     steps = (*records, *actions) if target.may_act else tuple(records)
+    in_pools = balanced.due or balanced.troubles or balanced.unasked
+    given_up = target.pools is not None and target.pools.given_up
+    unsettled = records or servers or waits or wanted or removals or by_fate[Fate.DRAINS]
     return Plan(
         steps=steps,
-        moves=bool(steps) or waits,
-        settled=not (records or actions or waits or wanted or removals),
+        moves=bool(steps) or waits or bool(balanced.busy),
+        settled=not (unsettled or (in_pools and not given_up)),
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
+        pools=balanced,
     )
+
+
+def _balanced(
+    target: Target,
+    scene: Scene,
+    by_fate: Mapping[Fate, Sequence[Sight]],
+    too_many: Sequence[Sight],
+    now: datetime,
+) -> Balance:
+    """Return what is due in the group's pools; those that are told to go only now stay where they are."""
+    if target.pools is None:
+        return Balance()
+    going = {sight.member.id for sight in too_many}
+    serving = [s for s in by_fate[Fate.SERVES] if s.member.id not in going]
+    staying = {**by_fate, Fate.SERVES: serving, Fate.HELD: [*by_fate[Fate.HELD], *too_many]}
+    return balance(target.pools, scene.pools, staying, now)
+
+
+def part(sight: Sight, why: Why, target: Target, now: datetime) -> Remove | Drain:
+    """Return the step that begins a member's parting: from its pools, if it may be at work in them."""
+    member = sight.member
+    if target.pools and target.pools.wanted and member.state is MemberState.IN_SERVICE:
+        draining = replace(
+            member, state=MemberState.DRAINING, draining_since=now, quiet_since=None, deleting_because=why
+        )
+        return Drain(member=draining, why=why)
+    return Remove(member=member, resource=sight.resource, why=why)
+
+
+def _is_let_go(sight: Sight, target: Target, balanced: Balance, now: datetime) -> bool:
+    """Return whether a member that drains stands in no pool any more, or was kept there for too long."""
+    since = sight.member.draining_since or now
+    pools = target.pools.wanted if target.pools else ()
+    return sight.member.id not in balanced.held or overdue(since, pools, now)
 
 
 _ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)
 
 
-def _recorded(sight: Sight) -> Sight:
-    """Return the sight with its member as it is to be written down, now that its server is seen."""
+def _recorded(sight: Sight, target: Target) -> Sight:
+    """Return the sight with its member as it is to be written down, now that its server is seen.
+
+    One that has just begun to serve is in none of the group's pools yet.
+    """
     member, server = sight.member, sight.resource
     if server is None:
         return sight
-    state = member.state
+    state, missing_from = member.state, member.missing_from
     if state in _ON_THEIR_WAY:
         state = MemberState.IN_SERVICE if server.status == "ACTIVE" else MemberState.BUILDING
-    return replace(sight, member=replace(member, resource_id=server.id, state=state))
+        if state is MemberState.IN_SERVICE and target.pools:
+            missing_from = tuple(pool.id for pool in target.pools.wanted)
+    recorded = replace(member, resource_id=server.id, state=state, missing_from=missing_from)
+    return replace(sight, member=recorded)
 
 
 def _struck_off(by_fate: dict[Fate, list[Sight]], patience: Patience, now: datetime) -> list[Step]:
@@ -135,7 +188,7 @@ def _said(sight: Sight) -> str:
 
 def _why_it_leaves(sight: Sight) -> Why:
     """Return why a server is going: somebody asked us for it, or deleted it in Nova without us."""
-    return Why.REQUESTED if sight.member.state is MemberState.DELETING else Why.VANISHED
+    return Why.REQUESTED if sight.member.state in TO_GO else Why.VANISHED
 
 
 def _ask_to_leave(sight: Sight) -> bool:

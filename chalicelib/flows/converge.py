@@ -18,6 +18,7 @@ from chalicelib.core.member import Patience, Scene, compare
 from chalicelib.core.plan import Plan, plan
 from chalicelib.core.round import Setback, conclude
 from chalicelib.core.target import Target
+from chalicelib.flows.balancing import Pools
 from chalicelib.flows.bury import bury
 from chalicelib.flows.perform import perform
 from chalicelib.flows.round import Round
@@ -56,11 +57,13 @@ class _Outcome:
     Attributes:
         plan: None when the cloud could not even be looked at.
         setback: what went wrong, if something did.
+        pool_setback: what went wrong as a pool was changed.
         cut_short: the time was over before the steps were.
     """
 
     plan: Plan | None = None
     setback: Setback | None = None
+    pool_setback: Setback | None = None
     cut_short: bool = False
 
 
@@ -92,13 +95,16 @@ def _round_of_members(
 ) -> None:
     """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
     cloud = s.clouds.enter(credential, LaunchType.SERVER, request_id)
-    scene = _observe(s, cloud, lease.key)
-    outcome.plan = plan(_target(s, group), scene, s.now())
+    target = _target(s, group)
+    pools = Pools(s, target.pools, group.pool_trouble, began)
+    scene = replace(_observe(s, cloud, lease.key), pools=pools.look(credential, request_id))
+    outcome.plan = plan(target, scene, s.now())
     round_ = Round(s, lease, group, cloud, request_id, began)
     try:
-        perform(round_, outcome.plan)
+        perform(round_, outcome.plan, pools)
     finally:
         outcome.setback, outcome.cut_short = round_.setback, round_.cut_short
+        outcome.pool_setback = round_.pool_setback
         s.activities.add(round_.activities)
 
 
@@ -128,6 +134,7 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
 
 def _target(s: Services, group: Group) -> Target:
     now = s.now()
+    may_act = group.deleting or not group.frozen(now)
     return Target(
         capacity=group.wanted_capacity(),
         launch_configuration_id=group.launch_configuration_id,
@@ -139,8 +146,9 @@ def _target(s: Services, group: Group) -> Target:
         ),
         steps_max=s.limits.steps_max,
         may_create=group.may_create(now),
-        may_act=group.deleting or not group.frozen(now),
+        may_act=may_act,
         spares_protected=not group.deleting,
+        pools=group.pools(now) if may_act else None,
     )
 
 
@@ -168,7 +176,13 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, reques
     now = s.now()
     the_plan = outcome.plan
     conclusion = conclude(
-        group, the_plan, outcome.setback, now=now, jitter=s.jitter(), cut_short=outcome.cut_short
+        group,
+        the_plan,
+        outcome.setback,
+        now=now,
+        jitter=s.jitter(),
+        cut_short=outcome.cut_short,
+        pool_setback=outcome.pool_setback,
     )
     _tell_news(s, group, conclusion.group, request_id)
     delay = conclusion.look_again_at - now
@@ -197,9 +211,13 @@ _SPARE = timedelta(seconds=20)
 
 def _tell_news(s: Services, before: Group, after: Group, request_id: str) -> None:
     """Add an activity when trouble begins, changes or ends."""
-    was, is_ = before.observed.trouble, after.observed.trouble
-    if (was and was.reason) == (is_ and is_.reason):
-        return
-    kind = ActivityKind.GROUP_TROUBLED if is_ else ActivityKind.GROUP_RECOVERED
-    detail = is_.reason if is_ else "What kept the group from its wanted capacity is over."
-    s.activities.add([activity(s, after, kind, detail, request_id)])
+    pairs = (
+        (before.observed.trouble, after.observed.trouble, "its wanted capacity"),
+        (before.observed.pool_trouble, after.observed.pool_trouble, "its pools"),
+    )
+    for was, is_, what in pairs:
+        if (was and was.reason) == (is_ and is_.reason):
+            continue
+        kind = ActivityKind.GROUP_TROUBLED if is_ else ActivityKind.GROUP_RECOVERED
+        detail = is_.reason if is_ else f"What kept the group from {what} is over."
+        s.activities.add([activity(s, after, kind, detail, request_id)])

@@ -21,6 +21,7 @@ class Round:
 
     Attributes:
         setback: what went wrong, if something did.
+        pool_setback: what went wrong as a pool was changed.
         creation_failed: no more servers are asked for in this round.
         cut_short: the time was over before the steps were.
         intake_is_known: whether it was looked up already where new servers post their samples.
@@ -33,6 +34,7 @@ class Round:
     request_id: str
     began: datetime
     setback: Setback | None = None
+    pool_setback: Setback | None = None
     creation_failed: bool = False
     cut_short: bool = False
     intake_is_known: bool = False

@@ -16,7 +16,8 @@ from pynamodb.indexes import KeysOnlyProjection
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
-from chalicelib.core.ids import GroupId, WebhookId
+from chalicelib.core.ids import GroupId, PoolId, WebhookId
+from chalicelib.core.pool import Pool
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
 from chalicelib.tables.table import Table
@@ -55,6 +56,8 @@ class GroupRow(Row):
     changes = DocumentAttribute(tuple[Change, ...])
     observed = DocumentAttribute(Observed)
     fingerprint = UnicodeAttribute(null=True)
+    load_balancers = DocumentAttribute(tuple[Pool, ...], default=())
+    former_pools = DocumentAttribute(tuple[PoolId, ...], default=())
 
     due_shard = NumberAttribute()
     due_at = UTCDateTimeAttribute()

@@ -25,10 +25,17 @@ from chalicelib.api.documents.common import (
     utc,
     utc_or_none,
 )
+from chalicelib.api.documents.load_balancers import (
+    LoadBalancerDocument,
+    NewLoadBalancers,
+    load_balancer_document,
+    to_pools,
+)
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.group import Freeze, Group, RemovalOrder
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
 from chalicelib.core.member import Member, MemberState
+from chalicelib.core.pool import former_after
 
 BuildTimeoutSeconds = Annotated[int, Meta(ge=30, le=86_400, description="Seconds.")]
 Zones = Annotated[
@@ -51,6 +58,7 @@ class NewGroup(Input, kw_only=True):
     removal_order: Order = "oldest"
     availability_zones: Zones = []
     build_timeout: BuildTimeoutSeconds = 600
+    load_balancers: NewLoadBalancers = []
     client_token: ClientToken | None = None
 
     def to_group(self, project_id: ProjectId, id_: str, now: datetime, fingerprint: str | None) -> Group:
@@ -69,6 +77,7 @@ class NewGroup(Input, kw_only=True):
             removal_order=RemovalOrder(self.removal_order),
             availability_zones=tuple(self.availability_zones),
             build_timeout_seconds=self.build_timeout,
+            load_balancers=to_pools(self.load_balancers),
             created_at=now,
             updated_at=now,
             fingerprint=fingerprint,
@@ -88,9 +97,12 @@ class GroupPatch(Input, kw_only=True):
     removal_order: Order | UnsetType = UNSET
     availability_zones: Zones | UnsetType = UNSET
     build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
+    load_balancers: NewLoadBalancers | UnsetType = UNSET
 
     def applied_to(self, group: Group) -> Group:
-        """Return the group as it is to be."""
+        """Return the group as it is to be; members leave the pools that are not on the list any more."""
+        given = self.load_balancers
+        pools = group.load_balancers if isinstance(given, UnsetType) else to_pools(given)
         return replace(
             group,
             name=given_or(self.name, group.name),
@@ -107,6 +119,8 @@ class GroupPatch(Input, kw_only=True):
             removal_order=RemovalOrder(given_or(self.removal_order, group.removal_order.value)),
             availability_zones=tuple(given_or(self.availability_zones, list(group.availability_zones))),
             build_timeout_seconds=given_or(self.build_timeout, group.build_timeout_seconds),
+            load_balancers=pools,
+            former_pools=former_after(group.load_balancers, pools, group.former_pools),
         )
 
 
@@ -143,6 +157,7 @@ class GroupDocument(msgspec.Struct, kw_only=True):
     removal_order: Order
     availability_zones: list[str]
     build_timeout: int
+    load_balancers: list[LoadBalancerDocument]
     status: Literal["active", "converging", "error", "credential_error", "frozen", "deleting"]
     status_reason: str | None
     retry_at: Time | None
@@ -166,7 +181,7 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
     """Return the group as it is shown at ``now``."""
     status, reason = group.status(now)
     freeze = group.freeze if group.frozen(now) else None
-    trouble = group.trouble
+    trouble = group.trouble or group.pool_trouble
     path = f"/v1/groups/{group.id}"
     return GroupDocument(
         id=group.id,
@@ -181,6 +196,7 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
         removal_order=group.removal_order.value,
         availability_zones=list(group.availability_zones),
         build_timeout=group.build_timeout_seconds,
+        load_balancers=[load_balancer_document(pool) for pool in group.load_balancers],
         status=status.value,
         status_reason=reason,
         retry_at=utc_or_none(trouble.retry_at if trouble else None),
@@ -213,9 +229,9 @@ class MemberDocument(msgspec.Struct, kw_only=True):
     project_id: str
     server_id: str | None
     name: str
-    status: Literal["planned", "building", "in_service", "deleting"]
+    status: Literal["planned", "building", "in_service", "draining", "deleting"]
     status_reason: str | None
-    health: Literal["healthy", "unknown"]
+    health: Literal["healthy", "out_of_pool", "unknown"]
     protected: bool
     launch_configuration_id: str
     availability_zone: str | None
@@ -231,7 +247,12 @@ class MemberList(msgspec.Struct, kw_only=True):
 
 
 def member_document(member: Member, base: str) -> MemberDocument:
-    """Return the member as it is shown; its health is known once it serves."""
+    """Return the member as it is shown; its health is known once it serves.
+
+    One that serves and does not stand in every pool of its group yet is out of pool, and says of which.
+    """
+    missing = ", ".join(member.missing_from) if member.state is MemberState.IN_SERVICE else ""
+    health: Literal["healthy", "out_of_pool"] = "out_of_pool" if missing else "healthy"
     return MemberDocument(
         id=member.id,
         group_id=member.group_id,
@@ -239,8 +260,8 @@ def member_document(member: Member, base: str) -> MemberDocument:
         server_id=member.resource_id,
         name=member.name,
         status=member.state.value,
-        status_reason=member.deleting_because,
-        health="healthy" if member.state is MemberState.IN_SERVICE else "unknown",
+        status_reason=f"It is not in pool {missing} yet." if missing else member.deleting_because,
+        health=health if member.state is MemberState.IN_SERVICE else "unknown",
         protected=member.protected,
         launch_configuration_id=member.launch_configuration_id,
         availability_zone=member.availability_zone,
