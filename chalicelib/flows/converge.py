@@ -79,6 +79,7 @@ def _run(s: Services, lease: Lease, group: Group, request_id: str, began: dateti
         _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
     the_plan = outcome.plan
     if group.deleting and outcome.setback is None and the_plan is not None and the_plan.settled:
+        _tell_what_is_left(s, group, the_plan, request_id)
         bury(s, lease, group)
         return
     _conclude(s, lease, group, outcome, request_id)
@@ -207,6 +208,14 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, reques
 
 
 _SPARE = timedelta(seconds=20)
+
+
+def _tell_what_is_left(s: Services, group: Group, the_plan: Plan, request_id: str) -> None:
+    """Add an activity when the group goes and its pools did not let go of all members in time."""
+    troubles = (*the_plan.pools.troubles, *the_plan.pools.busy)
+    if troubles:
+        detail = f"The group is gone, and leaves members behind in its pools: {troubles[0]}"
+        s.activities.add([activity(s, group, ActivityKind.GROUP_TROUBLED, detail, request_id)])
 
 
 def _tell_news(s: Services, before: Group, after: Group, request_id: str) -> None:

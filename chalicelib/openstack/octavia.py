@@ -1,6 +1,6 @@
 """Octavia: the members of pools.
 
-Octavia takes one change of a load balancer at a time: until it is complete the load balancer and its pools are
+Octavia takes one change of a load balancer at a time: until that is complete the load balancer and pool are
 PENDING_UPDATE, and every other change is refused with 409 (``ImmutableObject``); so is any while the load
 balancer is in ERROR. Many members are made and changed in one request, ``PUT .../members`` with
 ``additive_only`` (API 2.11, the Train release of 2019), which knows a member by its address and port and

@@ -167,8 +167,8 @@ class Members(Protocol):
     def update(self, member: Member) -> None:
         """Write the round's part of an existing member: all but what it was planned as and ``protected``.
 
-        A member that is DELETING stays so, one that is DRAINING at least that, and one that is gone stays gone:
-        then nothing is written.
+        A member that is DELETING stays so, one that is DRAINING does not come back, and one that is gone
+        stays gone: then nothing is written.
         """
 
     def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:

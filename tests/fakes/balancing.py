@@ -33,6 +33,7 @@ class FakeBalancers:
         change: how long each change lasts.
         faults: what happens to the next changes, in turn; then all goes well.
         outage: raised by every call.
+        entered: how often somebody came in.
         looks: how often a pool was looked at.
         changes: which pools were changed.
         refusals: how often a change was refused because another one was under way.
@@ -45,6 +46,7 @@ class FakeBalancers:
     balancers: dict[str, Balancer] = field(default_factory=dict)
     pools: dict[PoolId, str] = field(default_factory=dict)
     members: dict[PoolId, dict[tuple[str, int], PoolMember]] = field(default_factory=dict)
+    entered: int = 0
     looks: int = 0
     changes: list[PoolId] = field(default_factory=list)
     refusals: int = 0
@@ -74,6 +76,7 @@ class FakeBalancers:
     def enter(self, credential: Credential, request_id: str) -> FakeBalancers:
         """Return the load balancers, unless there is an outage."""
         del credential, request_id
+        self.entered += 1
         if self.outage is not None:
             raise self.outage
         return self
