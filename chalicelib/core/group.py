@@ -10,7 +10,7 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId
-from chalicelib.core.pool import OVERDUE_AFTER, GroupPools, Pool
+from chalicelib.core.pool import OVERDUE_AFTER, PENDING_LONGEST, GroupPools, Pool
 
 
 class RemovalOrder(StrEnum):
@@ -165,11 +165,13 @@ class Group:
         if not self.load_balancers and not self.former_pools:
             return None
         longest = max((pool.drain for pool in self.load_balancers), default=timedelta())
+        busy_since = self.observed.pools_busy_since
         return GroupPools(
             group_id=self.id,
             wanted=self.load_balancers,
             former=self.former_pools,
             given_up=self.deleting and now - self.updated_at >= longest + 2 * OVERDUE_AFTER,
+            stuck=busy_since is not None and now - busy_since >= PENDING_LONGEST,
         )
 
     def may_create(self, now: datetime) -> bool:

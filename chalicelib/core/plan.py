@@ -78,12 +78,11 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or scene.strays)
     steps = (*records, *actions) if target.may_act else tuple(records)
     in_pools = balanced.due or balanced.troubles or balanced.unasked
-    given_up = target.pools is not None and target.pools.given_up
     unsettled = records or servers or waits or wanted or removals or by_fate[Fate.DRAINS]
     return Plan(
         steps=steps,
         moves=bool(steps) or waits or bool(balanced.busy),
-        settled=not (unsettled or (in_pools and not given_up)),
+        settled=not (unsettled or (in_pools and not _gives_up(target, balanced))),
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
@@ -105,6 +104,14 @@ def _balanced(
     serving = [s for s in by_fate[Fate.SERVES] if s.member.id not in going]
     staying = {**by_fate, Fate.SERVES: serving, Fate.HELD: [*by_fate[Fate.HELD], *too_many]}
     return balance(target.pools, scene.pools, staying, now)
+
+
+def _gives_up(target: Target, balanced: Balance) -> bool:
+    """Return whether a group that goes leaves its pools as they are: after long, and if nothing moves."""
+    pools = target.pools
+    if pools is None or not pools.given_up:
+        return False
+    return not balanced.steps and (pools.stuck or not balanced.busy)
 
 
 def part(sight: Sight, why: Why, target: Target, now: datetime) -> Remove | Drain:

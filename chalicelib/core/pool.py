@@ -21,6 +21,9 @@ DRAIN_SECONDS_MAX = 3600
 OVERDUE_AFTER = timedelta(minutes=10)
 """How much longer than its drain a member waits to be let go of; then its server goes anyway."""
 
+PENDING_LONGEST = timedelta(minutes=5)
+"""How long a load balancer may be PENDING before that is trouble; Octavia itself is done in seconds."""
+
 _IPV4 = 4
 
 
@@ -57,12 +60,14 @@ class GroupPools:
         wanted: what every member in service stands in.
         former: what was taken off that list; members may still stand there, and are to leave.
         given_up: the group goes, and its pools kept it from that for too long.
+        stuck: a load balancer has been PENDING for so long that it is no use to wait for it.
     """
 
     group_id: GroupId
     wanted: tuple[Pool, ...] = ()
     former: tuple[PoolId, ...] = ()
     given_up: bool = False
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

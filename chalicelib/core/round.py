@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.cooldown import completed
 from chalicelib.core.group import Group, Observed, Trouble, TroubleKind
 from chalicelib.core.plan import Plan
+from chalicelib.core.pool import PENDING_LONGEST
 
 REOBSERVE_AFTER = timedelta(seconds=240)
 """A settled group is looked at again after this and at most a minute's tick: within five minutes."""
@@ -18,9 +19,6 @@ _LOOK_LATEST = timedelta(seconds=20)
 
 _POOLS_SOON = timedelta(seconds=2)
 """When pools are looked at again while a change of theirs is under way or another is due."""
-
-_PENDING_LONGEST = timedelta(minutes=5)
-"""How long a load balancer may be PENDING before that is trouble; Octavia itself is done in seconds."""
 
 _LONGEST_WISH = timedelta(minutes=15)
 """A cloud's Retry-After is heeded up to this; more would be as good as giving up."""
@@ -158,7 +156,7 @@ def _pool_trouble(
     pools = plan.pools
     busy_since = (group.observed.pools_busy_since or now) if pools.busy else None
     reasons = [*([setback.reason] if setback else []), *pools.troubles]
-    if busy_since is not None and now - busy_since >= _PENDING_LONGEST:
+    if busy_since is not None and now - busy_since >= PENDING_LONGEST:
         reasons += [f"{busy} since {busy_since:%H:%M:%S} UTC or longer." for busy in pools.busy]
     if not reasons:
         return None, busy_since
