@@ -63,7 +63,6 @@ def list_refreshes(call: Call, group_id: str) -> Reply:
     "POST",
     "/v1/groups/{group_id}/refreshes",
     body=NewRefresh,
-    body_required=False,
     answers={202: RefreshDocument},
 )
 def create_refresh(call: Call, group_id: str, body: NewRefresh) -> Reply:

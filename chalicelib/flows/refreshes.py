@@ -99,10 +99,12 @@ def set_paused(
     """
 
     def attempt() -> Refresh:
-        old, was = _read(s, key, refresh_id, generation)
+        old = s.refreshes.get(key, refresh_id)
         require_under_way(old)
+        as_seen("refresh", old, generation)
         if (old.status is RefreshStatus.PAUSED) is paused:
             return old
+        was = s.groups.get(key.project_id, key.group_id)
         said = f"User {caller.user_id} {'paused' if paused else 'resumed'} it."
         status, reason = (RefreshStatus.PAUSED, said) if paused else (RefreshStatus.RUNNING, None)
         new = replace(old, status=status, status_reason=reason, updated_at=s.now())
@@ -132,23 +134,17 @@ def abort(
     """
 
     def attempt() -> None:
-        old, was = _read(s, key, refresh_id, generation)
+        old = s.refreshes.get(key, refresh_id)
         if old.status is RefreshStatus.ABORTED:
             return
         require_under_way(old)
+        as_seen("refresh", old, generation)
+        was = s.groups.get(key.project_id, key.group_id)
         said = f"User {caller.user_id} aborted it."
         _end(s, replace(old, status=RefreshStatus.ABORTED, status_reason=said), old, was, request_id)
         nudge(s, was, request_id)
 
     retried_unless(generation, s, attempt)
-
-
-def _read(s: Services, key: GroupKey, refresh_id: RefreshId, generation: int | None) -> tuple[Refresh, Group]:
-    """Return a refresh and its group; one that is over may have outlived the group."""
-    old = s.refreshes.get(key, refresh_id)
-    if not old.ended:
-        as_seen("refresh", old, generation)
-    return old, s.groups.get(key.project_id, key.group_id)
 
 
 def _end(s: Services, new: Refresh, old: Refresh, was: Group, request_id: str) -> None:

@@ -119,7 +119,14 @@ def test_without_a_refresh_old_members_stay_and_are_counted(fleet: Fleet) -> Non
 
 @pytest.mark.parametrize(
     ("batch_size", "min_in_service", "fewest", "most", "batches"),
-    [(1, None, 2, 3, 3), (2, None, 1, 3, 2), (1, 3, 3, 4, 4), (2, 2, 2, 4, 2), (2, 3, 3, 5, 3), (3, 0, 0, 3, 1)],
+    [
+        (1, None, 2, 3, 3),
+        (2, None, 1, 3, 2),
+        (1, 3, 3, 4, 4),
+        (2, 2, 2, 4, 2),
+        (2, 3, 3, 5, 3),
+        (3, 0, 0, 3, 1),
+    ],
 )
 def test_all_are_replaced_and_enough_serve(
     fleet: Fleet, batch_size: int, min_in_service: int | None, fewest: int, most: int, batches: int
