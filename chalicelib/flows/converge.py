@@ -95,7 +95,7 @@ def _round_of_members(
     began: datetime,
     outcome: _Outcome,
 ) -> None:
-    """Observe the members that we own, plan, perform; an error leaves in ``outcome`` what was known by then."""
+    """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
     cloud = s.clouds.enter(credential, LaunchType.SERVER, request_id)
     scene = _observe(s, cloud, lease.key)
     outcome.plan = plan(_target(s, group, outcome.refresh), scene, s.now())
