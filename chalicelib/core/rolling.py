@@ -134,7 +134,9 @@ def crew_of(
         replaced=sum(
             s.member.requested_at >= rolling.began_at and not rolling.is_old(s.member, current) for s in kept
         ),
-        leaving=sum(rolling.is_old(sight.member, current) for sight in by_fate[Fate.LEAVES]),
+        leaving=sum(
+            s.resource is not None and rolling.is_old(s.member, current) for s in by_fate[Fate.LEAVES]
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.errors import Conflict, NotFound, Stale
-from chalicelib.core.group import Freeze, Group, GroupStatus
+from chalicelib.core.group import Freeze, Group, GroupStatus, RemovalOrder
 from chalicelib.core.ids import LaunchConfigurationId, MemberId, RefreshId
 from chalicelib.core.member import Member
 from chalicelib.core.refresh import ATTEMPTS_MAX, Refresh, RefreshStatus
@@ -284,7 +284,7 @@ def test_the_group_is_scaled_meanwhile(fleet: Fleet) -> None:
 
 def test_a_smaller_group_loses_the_old_members_first(fleet: Fleet) -> None:
     """Though by its own order the newest would go first."""
-    fleet.ready(desired_capacity=4, removal_order=factories.RemovalOrder.NEWEST)
+    fleet.ready(desired_capacity=4, removal_order=RemovalOrder.NEWEST)
     fleet.begin()
     fleet.run(until=lambda seen: seen.replaced == 1)
     fleet.pause()
