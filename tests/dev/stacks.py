@@ -101,7 +101,7 @@ class OwnStack:
 
     def nested(self) -> str:
         """Return the URL of the group's nested stack."""
-        return next(link["href"] for link in self.group()["links"] if link["rel"] == "nested")
+        return str(next(link["href"] for link in self.group()["links"] if link["rel"] == "nested"))
 
     def nested_status(self) -> str:
         """Return the status of the group's nested stack."""

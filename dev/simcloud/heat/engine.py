@@ -122,7 +122,7 @@ class Engine:
         there = registry.resources(self.world, stack)
         if stack.held and (stack.held_until is None or stack.held_until > now):
             return False
-        failed = [r for r in there if r.progress is Progress.FAILED and _since(r, stack.began_at)]
+        failed = [r for r in there if _has_failed(r, stack.began_at)]
         deadline = stack.began_at + timedelta(minutes=stack.timeout_minutes or _TIMEOUT_MINUTES)
         busy = any(r.todo or r.progress is Progress.IN_PROGRESS for r in there)
         if failed:
@@ -161,5 +161,7 @@ class Engine:
         self._finish(stack, Progress.FAILED, "Timed out", at)
 
 
-def _since(each: StackResource, began_at: datetime) -> bool:
-    return each.finished_at is not None and each.finished_at >= began_at
+def _has_failed(each: StackResource, began_at: datetime) -> bool:
+    """Tell whether a resource failed in the action that began then, rather than before it."""
+    failed = each.progress is Progress.FAILED and each.todo is None
+    return failed and each.finished_at is not None and each.finished_at >= began_at
