@@ -25,6 +25,10 @@ class ActivityKind(StrEnum):
     MEMBER_GONE = "member_gone"
     POOL_CHANGED = "pool_changed"
     STRAY_REMOVED = "stray_removed"
+    REFRESH_BEGUN = "refresh_begun"
+    REFRESH_PAUSED = "refresh_paused"
+    REFRESH_RESUMED = "refresh_resumed"
+    REFRESH_ENDED = "refresh_ended"
     SOURCE_SILENT = "source_silent"
     SOURCE_HEARD = "source_heard"
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
-from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId, RefreshId
 from chalicelib.core.pool import OVERDUE_AFTER, PENDING_LONGEST, GroupPools, Pool
 
 
@@ -90,12 +90,14 @@ class Observed:
         in_service: members that serve.
         pool_trouble: why members cannot enter or leave a pool; servers come and go all the same.
         pools_busy_since: since when a load balancer has been PENDING while something was due.
+        outdated: members that count and are of another launch configuration than the group's.
     """
 
     generation: int = 0
     settled: bool = False
     current_size: int = 0
     in_service: int = 0
+    outdated: int = 0
     trouble: Trouble | None = None
     pool_trouble: Trouble | None = None
     pools_busy_since: datetime | None = None
@@ -113,6 +115,7 @@ class Group:
         load_balancers: the pools that its members in service stand in.
         former_pools: pools taken off that list, which members may not have left yet.
         judged_at: the tick whose judging of alarms and metrics changed the size last: one change a tick.
+        refresh_id: the refresh that replaces its members, while one has not ended.
         changes: what policies lately added and removed, oldest first; what limits of pace look at.
         generation: goes up by one with every change of what is wanted.
     """
@@ -136,6 +139,7 @@ class Group:
     cooldowns: tuple[Stamp, ...] = ()
     judged_at: datetime | None = None
     changes: tuple[Change, ...] = ()
+    refresh_id: RefreshId | None = None
     observed: Observed = field(default_factory=Observed)
     fingerprint: str | None = None
     load_balancers: tuple[Pool, ...] = ()

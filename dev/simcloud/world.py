@@ -25,6 +25,7 @@ from dev.simcloud.records import (
     Trust,
     User,
 )
+from dev.simcloud.stack_records import Stack, StackEvent, StackResource
 
 PASSWORD = "simulated"
 REGION = "RegionOne"
@@ -79,6 +80,10 @@ class World:
             keystonemiddleware does (300 s there). With 0 a revoked token is refused at once.
         balancing_seconds: how long a load balancer is PENDING after each change of it.
         has_aodh, has_octavia: whether the catalog names it.
+        heat_seconds: what Heat takes for each resource, beyond what a server takes by itself.
+        has_heat: whether the catalog names it.
+        stacks_by_delegates: whether a stack may be created with a token of a trust or of an application
+            credential. A default Heat cannot make its own trust with such a token, and fails.
     """
 
     now: Callable[[], datetime]
@@ -89,6 +94,9 @@ class World:
     balancing_seconds: float = 0.0
     has_aodh: bool = True
     has_octavia: bool = True
+    heat_seconds: float = 0.0
+    has_heat: bool = True
+    stacks_by_delegates: bool = False
     users: dict[str, User] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=set)
@@ -102,6 +110,9 @@ class World:
     load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     pool_members: dict[str, PoolMember] = field(default_factory=dict)
+    stacks: dict[str, Stack] = field(default_factory=dict)
+    stack_resources: dict[str, StackResource] = field(default_factory=dict)
+    stack_events: dict[str, StackEvent] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Add the users, projects and roles that every simulated cloud starts with."""
@@ -136,6 +147,7 @@ class World:
 
     def forget(self) -> None:
         """Drop expired tokens, servers gone for an hour, pool members whose deletion is complete."""
+        """Drop expired tokens, and servers and stacks gone for an hour: a long run must not grow for ever."""
         now = self.now()
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at > now}
         self.servers = {
@@ -148,3 +160,9 @@ class World:
             for id_, member in self.pool_members.items()
             if member.pending != "PENDING_DELETE" or member.busy_until > now
         }
+        deleted = {
+            id_: stack.deleted_at for id_, stack in self.stacks.items() if stack.deleted_at is not None
+        }
+        for id_ in [id_ for id_, at in deleted.items() if at + _MEMORY <= now]:
+            del self.stacks[id_]
+            self.stack_events = {key: e for key, e in self.stack_events.items() if e.stack_id != id_}
