@@ -132,7 +132,7 @@ def balance(
         due=bool(to_change or notes or unknown or set(pools.former) - set(left)),
         busy=tuple(_standing(sight) for sight in to_change if sight.readiness is Readiness.BUSY),
         drained_at=min(ends, default=None),
-        troubles=_troubles(to_change, dues, unseen, wanted),
+        troubles=_troubles(to_change, dues, unseen, {} if pools.ends else wanted),
         unreachable=any(view.why is Unseen.UNREACHABLE for view in unseen),
         unasked=any(view.why is Unseen.LEFT_IN_PEACE for view in unseen),
         left=left,

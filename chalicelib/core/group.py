@@ -174,6 +174,7 @@ class Group:
             group_id=self.id,
             wanted=self.load_balancers,
             former=self.former_pools,
+            ends=self.deleting,
             given_up=self.deleting and now - self.updated_at >= longest + 2 * OVERDUE_AFTER,
             stuck=busy_since is not None and now - busy_since >= PENDING_LONGEST,
         )

@@ -59,6 +59,7 @@ class GroupPools:
     Attributes:
         wanted: what every member in service stands in.
         former: what was taken off that list; members may still stand there, and are to leave.
+        ends: the group is being deleted; a pool that does not exist is as well as one that was left.
         given_up: the group goes, and its pools kept it from that for too long.
         stuck: a load balancer has been PENDING for so long that it is no use to wait for it.
     """
@@ -66,6 +67,7 @@ class GroupPools:
     group_id: GroupId
     wanted: tuple[Pool, ...] = ()
     former: tuple[PoolId, ...] = ()
+    ends: bool = False
     given_up: bool = False
     stuck: bool = False
 

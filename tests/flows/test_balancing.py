@@ -295,6 +295,14 @@ def test_a_group_that_goes_leaves_its_pools_empty(world: World) -> None:
     assert (world.memory.groups, world.cloud.machines, world.balancers.names(POOL.id)) == ({}, {}, {})
 
 
+def test_a_group_goes_after_its_pool(world: World) -> None:
+    a_balanced_group(world, 2)
+    world.balancers.delete_pool(POOL.id)
+    groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id="req-2")
+    pass_rounds(world, 30)
+    assert (world.memory.groups, world.cloud.machines) == ({}, {})
+
+
 def test_a_group_goes_although_its_load_balancer_is_broken_for_ever(world: World) -> None:
     a_balanced_group(world, 2)
     world.balancers.balancers["lb-1"].forced = Readiness.BROKEN
