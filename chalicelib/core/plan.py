@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.core.member import Fate, MemberState, Patience, Scene, Sight, fate
+from chalicelib.core.member import (
+    DELETE_FAILED,
+    Fate,
+    MemberState,
+    Patience,
+    Resource,
+    Scene,
+    Sight,
+    fate,
+    fate_of_status,
+)
 from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike, Why
 from chalicelib.core.removal import surplus
 from chalicelib.core.target import Target
@@ -29,6 +39,7 @@ class Plan:
         in_service: members that serve, before the steps.
         failed_builds: what Nova said of servers that failed before they ever served, and that now go; none
             while the group is frozen: they stay, and would count as failing anew in every round.
+        stuck: what Heat said of stacks that were to go and could not; none while the group is frozen.
     """
 
     steps: tuple[Step, ...]
@@ -37,6 +48,7 @@ class Plan:
     current_size: int
     in_service: int
     failed_builds: tuple[str, ...]
+    stuck: tuple[str, ...] = ()
 
 
 def plan(target: Target, scene: Scene, now: datetime) -> Plan:
@@ -55,27 +67,61 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     failed = tuple(_said(s) for s in broken_or_lost if s.member.state in _ON_THEIR_WAY)
     news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
     records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
-    too_many = surplus(target, counted, by_fate)
-    leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
-    removals: list[Step] = [
-        *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
-        *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
-        *(Remove(member=s.member, resource=s.resource, why=Why.SURPLUS) for s in too_many),
-        *(RemoveStray(resource=server) for server in scene.strays if server.task != "deleting"),
-    ]
+    removals = _removals(target, scene, by_fate, counted)
+    stuck = [each for each in _leaving(scene, by_fate) if _is_stuck(each)]
     wanted = max(0, target.capacity - len(counted))
     creations = _creations(target, counted, wanted) if target.may_create and not failed else []
     actions = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
-    waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or scene.strays)
+    gone_soon = len(by_fate[Fate.LEAVES]) + len(scene.strays) - len(stuck)
+    waits = bool(by_fate[Fate.BUILDS]) or gone_soon > 0
     steps = (*records, *actions) if target.may_act else tuple(records)
     return Plan(
         steps=steps,
         moves=bool(steps) or waits,
-        settled=not (records or actions or waits or wanted or removals),
+        settled=not (records or actions or waits or wanted or removals or stuck),
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
+        stuck=tuple(_seen(each) for each in stuck) if target.may_act else (),
     )
+
+
+def _removals(
+    target: Target, scene: Scene, by_fate: dict[Fate, list[Sight]], counted: Sequence[Sight]
+) -> list[Step]:
+    """Return the steps that delete something; what could not be deleted before comes last, if at all yet."""
+    leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
+    steps: list[Step] = [
+        *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
+        *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
+        *(
+            Remove(member=s.member, resource=s.resource, why=Why.SURPLUS)
+            for s in surplus(target, counted, by_fate)
+        ),
+        *(RemoveStray(resource=each) for each in scene.strays if each.task != "deleting"),
+    ]
+    again = [step for step in steps if _is_again(step)]
+    return [*(step for step in steps if step not in again), *(again if target.may_retry else ())]
+
+
+def _leaving(scene: Scene, by_fate: dict[Fate, list[Sight]]) -> list[Resource]:
+    """Return all that is on its way out."""
+    return [*(s.resource for s in by_fate[Fate.LEAVES] if s.resource is not None), *scene.strays]
+
+
+def _is_stuck(resource: Resource) -> bool:
+    return resource.status == DELETE_FAILED
+
+
+def _is_again(step: Step) -> bool:
+    """Return whether the step deletes what was told to go already, and could not."""
+    match step:
+        case Remove(member=member, resource=Resource() as resource):
+            return _is_stuck(resource) and member.state is MemberState.DELETING
+        case RemoveStray(resource=resource):
+            return _is_stuck(resource)
+        case _:
+            return False
 
 
 _ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)
@@ -88,7 +134,8 @@ def _recorded(sight: Sight) -> Sight:
         return sight
     state = member.state
     if state in _ON_THEIR_WAY:
-        state = MemberState.IN_SERVICE if server.status == "ACTIVE" else MemberState.BUILDING
+        serves = fate_of_status(server.status) is Fate.SERVES
+        state = MemberState.IN_SERVICE if serves else MemberState.BUILDING
     return replace(sight, member=replace(member, resource_id=server.id, state=state))
 
 
@@ -118,7 +165,7 @@ def _remove_broken(sight: Sight) -> Step:
     """Return the step that removes a broken member, with what Nova said."""
     if sight.member.state is MemberState.IN_SERVICE:
         why = Why.BROKEN
-    elif sight.resource is not None and sight.resource.status == "BUILD":
+    elif sight.resource is not None and fate_of_status(sight.resource.status) is Fate.BUILDS:
         why = Why.BUILD_TIMEOUT
     else:
         why = Why.BUILD_FAILED
@@ -127,10 +174,11 @@ def _remove_broken(sight: Sight) -> Step:
 
 def _said(sight: Sight) -> str:
     """Return what Nova shows of a broken server, as a sentence's end."""
-    server = sight.resource
-    if server is None:
-        return f"{sight.member.name} never appeared"
-    return f"{server.name} is in {server.status}" + (f": {server.fault}" if server.fault else "")
+    return f"{sight.member.name} never appeared" if sight.resource is None else _seen(sight.resource)
+
+
+def _seen(resource: Resource) -> str:
+    return f"{resource.name} is in {resource.status}" + (f": {resource.fault}" if resource.fault else "")
 
 
 def _why_it_leaves(sight: Sight) -> Why:
