@@ -186,6 +186,7 @@ def test_what_the_cloud_said_to_a_request_goes_before_builds_that_failed() -> No
         (TroubleKind.CREDENTIAL, False),
         (TroubleKind.REFUSED, True),
         (TroubleKind.BUILD, True),
+        (TroubleKind.REMOVAL, True),
     ],
 )
 @pytest.mark.parametrize("plan", [WAITING, MOVING])
