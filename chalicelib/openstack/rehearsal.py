@@ -46,7 +46,7 @@ class StackRehearsals:
             self._service_user, self._delegations, credential, "orchestration", request_id
         )
         name = f"thermostat-rehearsal-{credential.id}"
-        _preview(adapter, _order(name, template))
+        _preview(adapter, _order(f"{name}-preview", template))
         stacks = Stacks(adapter)
         try:
             made = stacks.create(_order(name, _EMPTY))
