@@ -11,10 +11,9 @@ from chalicelib.api.documents.common import Input, Word, consists_of, deeper_tha
 from chalicelib.core.errors import Invalid
 from chalicelib.core.launch import StackTemplate
 
-_BYTES_MAX = 256 * 1024
-"""Of the whole, as JSON: a row of DynamoDB holds 400 KiB, and Heat takes templates of 512 KiB."""
 _GIVEN_BYTES_MAX = 32 * 1024
-"""Of parameters and environment, which lists show, too: a page of them stays below what Lambda answers."""
+"""Of parameters and environment, which lists show, too: a page of them stays below what Lambda answers. All
+together is bounded by the request, which has 256 KiB: a row of DynamoDB holds 400."""
 _LEVELS_MAX = 32
 """How deep documents may be nested."""
 _FILES_MAX = 100
@@ -22,11 +21,8 @@ _TAGS_MAX = 20
 _OURS = "thermostat:"
 
 HotDocument = Annotated[dict[str, Any], Meta(max_length=100, description="As Heat takes it.")]
-HotTemplate = Annotated[str, Meta(min_length=1, max_length=_BYTES_MAX)] | HotDocument
-Files = Annotated[
-    dict[Annotated[str, Meta(min_length=1, max_length=1024)], Annotated[str, Meta(max_length=_BYTES_MAX)]],
-    Meta(max_length=_FILES_MAX),
-]
+HotTemplate = Annotated[str, Meta(min_length=1)] | HotDocument
+Files = Annotated[dict[Annotated[str, Meta(min_length=1, max_length=1024)], str], Meta(max_length=_FILES_MAX)]
 StackTag = Annotated[str, consists_of(r"[^,\x00-\x1f]+", min_length=1, max_length=80)]
 
 
@@ -73,11 +69,6 @@ class StackDocument(Input, kw_only=True):
             raise Invalid(
                 "launch_configuration.too_large",
                 f"parameters and environment have {given} bytes, and may have {_GIVEN_BYTES_MAX}.",
-            )
-        whole = len(msgspec.json.encode(self))
-        if whole > _BYTES_MAX:
-            raise Invalid(
-                "launch_configuration.too_large", f"The stack has {whole} bytes, and may have {_BYTES_MAX}."
             )
 
 
