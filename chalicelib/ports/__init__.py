@@ -19,6 +19,7 @@ from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
+from chalicelib.ports.stacks import Rehearsals
 from chalicelib.ports.storage import (
     Credentials,
     GroupKey,
@@ -120,6 +121,7 @@ class Services:
     vault: Vault
     identity: Identity
     clouds: Clouds
+    rehearsals: Rehearsals
     monitoring: Mapping[Backend, Monitoring]
     queue: Queue
     web: Web

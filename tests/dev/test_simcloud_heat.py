@@ -294,6 +294,34 @@ def test_delegates_change_stacks_and_make_none(
         cloud.backstage.allow_stacks_by_delegates(allowed=False)
 
 
+@pytest.mark.parametrize(
+    ("roles", "status"), [(["member"], 500), (["member", "reader"], 201)], ids=["some", "with implied ones"]
+)
+def test_a_trust_that_may_be_delegated_on_with_all_its_roles_creates(
+    demo: Caller, thermostat: Caller, cloud: SimCloud, roles: list[str], status: int
+) -> None:
+    delegated = {"roles": [{"name": role} for role in roles], "allow_redelegation": True}
+    trust_id = ask_trust(demo, **delegated).json()["trust"]["id"]
+    token = sign_in(cloud, by_token(thermostat.token), of_trust(trust_id))
+    delegate = Caller(cloud, token.headers["X-Subject-Token"])
+    assert delegate.heat("POST", "/stacks", asked()).status_code == status
+
+
+def test_a_default_of_the_environment_is_for_whatever_declares_it(demo: Caller) -> None:
+    template = {**RANDOM, "parameters": {"a": {"type": "string"}, "b": {"type": "string"}}}
+    defaults = {"a": "1", "b": "2", "nobody-declares-this": "3"}
+    body = asked(template=template, parameters={"b": "4"}, environment={"parameter_defaults": defaults})
+    stack_id = demo.heat("POST", "/stacks", body).json()["stack"]["id"]
+    shown = demo.heat("GET", f"/stacks/s/{stack_id}").json()["stack"]["parameters"]
+    assert (shown["a"], shown["b"]) == ("1", "4")
+    assert "nobody-declares-this" not in shown
+
+
+def test_a_name_that_is_taken_cannot_be_previewed(demo: Caller) -> None:
+    assert demo.heat("POST", "/stacks", asked()).status_code == 201
+    assert refusal(demo, "POST", "/stacks/preview", asked())[:2] == (409, "StackExists")
+
+
 def test_a_preview_makes_nothing(demo: Caller) -> None:
     response = demo.heat("POST", "/stacks/preview", asked())
     assert (response.status_code, response.json()["stack"]["id"]) == (200, "None")

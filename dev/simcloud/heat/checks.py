@@ -41,7 +41,7 @@ class _Beforehand:
 
 def check_stack(stack: Stack) -> None:
     """Refuse a stack whose parameters, references, types or properties are wrong."""
-    scope = _Beforehand(stack, parameters.values_of(stack.template, stack.parameters))
+    scope = _Beforehand(stack, parameters.values_of(stack.template, stack.given))
     definitions = resources_of(stack.template)
     names = set(definitions)
     for name, definition in definitions.items():

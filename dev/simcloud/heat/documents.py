@@ -51,7 +51,7 @@ def shown(stack: Stack, base_url: str, scope: StackScope | None) -> Document:
     document = {
         **brief(stack, base_url),
         "notification_topics": [],
-        "parameters": own | parameters.shown(stack.template, stack.parameters),
+        "parameters": own | parameters.shown(stack.template, stack.given),
         "description": description,
         "template_description": description,
         "capabilities": [],

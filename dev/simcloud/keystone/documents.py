@@ -128,7 +128,7 @@ def of_trust(trust: Trust, base_url: str, *, listed: bool = False) -> Document:
         "remaining_uses": trust.remaining_uses,
         "deleted_at": None,
         "redelegated_trust_id": None,
-        "redelegation_count": 0,
+        "redelegation_count": trust.redelegation_count,
         "links": {"self": f"{base_url}/v3/OS-TRUST/trusts/{trust.id}"},
     }
     return body if listed else body | _roles_of_trust(trust, base_url)
