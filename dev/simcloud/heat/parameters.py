@@ -37,6 +37,23 @@ def shown(template: Document, given: Document) -> dict[str, str]:
     }
 
 
+def described(template: Document) -> dict[str, Document]:
+    """Return each parameter as the validation of a template tells of it."""
+    return {name: _described(name, schema) for name, schema in parameters_of(template).items()}
+
+
+def _described(name: str, schema: Document) -> Document:
+    if schema.get("type") not in _TYPES:
+        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({schema.get('type')})")
+    described: Document = {
+        "Type": "".join(word.title() for word in schema["type"].split("_")),
+        "Description": schema.get("description", ""),
+        "NoEcho": str(bool(schema.get("hidden"))).lower(),
+        "Label": schema.get("label", name),
+    }
+    return described | ({"Default": schema["default"]} if "default" in schema else {})
+
+
 def _value(name: str, schema: Document, given: Document) -> Any:
     kind = schema.get("type")
     if kind not in _TYPES:

@@ -10,8 +10,8 @@ from dev.simcloud.faults import Faults
 from dev.simcloud.heat import parameters, registry
 from dev.simcloud.heat.actions import begin
 from dev.simcloud.heat.call import Call, Router, accepted, look_up, null, redirect
-from dev.simcloud.heat.checks import check_stack
-from dev.simcloud.heat.documents import links, shown
+from dev.simcloud.heat.checks import check_stack, check_types
+from dev.simcloud.heat.documents import environment_of, links, shown
 from dev.simcloud.heat.errors import HeatRefused, bad_request, invalid, no_stack
 from dev.simcloud.heat.nesting import Nesting
 from dev.simcloud.heat.templates import environment_in, template_in
@@ -38,6 +38,7 @@ class Stacks:
         """Add what this answers to ``router``."""
         router.add("POST", "/stacks", "member", self.create)
         router.add("POST", "/stacks/preview", "member", self.preview)
+        router.add("POST", "/validate", "member", self.validate)
         for method in ("PUT", "PATCH", "DELETE"):
             router.add(method, "/stacks/{stack_name}", "member", self.find)
         router.add("POST", "/stacks/{stack_name}/actions", "member", self.find_actions)
@@ -64,6 +65,23 @@ class Stacks:
         stack = replace(self._asked(call), id="None")
         check_stack(stack)
         return Response(status=200, body={"stack": shown(stack, self.base_url, None)})
+
+    def validate(self, call: Call) -> Response:
+        """Tell what a template takes, if it is one; its properties are not looked at here."""
+        asked = call.document()
+        template = template_in(asked)
+        if template is None:
+            raise bad_request("No template specified")
+        try:
+            check_types(template, asked.get("files") or {})
+        except HeatRefused as refused:
+            raise bad_request(refused.message or "") from refused
+        body = {
+            "Description": template.get("description") or "No description",
+            "Parameters": parameters.described(template),
+            "Environment": environment_of({}),
+        }
+        return Response(status=200, body=body)
 
     def find(self, call: Call, stack_name: str) -> Response:
         """Redirect to the stack of this name or id."""
