@@ -8,7 +8,7 @@ import pytest
 
 from dev.simcloud import ManualClock, SimCloud
 from tests.dev.caller import Caller, Document
-from tests.dev.stacks import ACCEPTED, SERVER, VERSION, OwnStack, group_template, patched
+from tests.dev.stacks import ACCEPTED, SERVER, VERSION, OwnStack, complete, group_template, patched
 
 
 def test_a_member_without_a_host_fails_the_stack_with_its_reason(demo: Caller, clock: ManualClock) -> None:
@@ -183,6 +183,14 @@ def test_a_groups_own_attributes_are_null_and_a_servers_are_not(demo: Caller, st
     assert shown["attributes"]["status"] == "ACTIVE"
     missing = demo.heat("GET", f"{stack.path}/resources/nope").json()["error"]["message"]
     assert missing == "The Resource (nope) could not be found in Stack s."
+
+
+def test_a_group_may_take_its_size_from_another_resource(demo: Caller, clock: ManualClock) -> None:
+    template = group_template(desired_capacity={"get_attr": ["count", "output"]})
+    count = {"type": "OS::Heat::TestResource", "properties": {"value": "3"}}
+    template["resources"]["count"] = count
+    stack = complete(demo, clock, template)
+    assert stack.output("size") == 3
 
 
 def test_a_resource_waits_for_those_it_needs(demo: Caller, clock: ManualClock) -> None:

@@ -65,6 +65,13 @@ def test_a_desired_capacity_of_0_changes_nothing(stack: OwnStack, clock: ManualC
     assert stack.members() == members
 
 
+def test_a_stack_under_deletion_takes_no_update(stack: OwnStack) -> None:
+    stack.delete()
+    response = stack.caller.heat("PATCH", stack.path, {})
+    message = "Updating a stack when it is deleting is not supported."
+    assert (response.status_code, response.json()["error"]["message"]) == (400, message)
+
+
 def test_of_two_patches_the_later_wins(stack: OwnStack, clock: ManualClock) -> None:
     stack.patch(size=5)
     clock.advance(0.5)

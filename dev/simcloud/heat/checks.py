@@ -8,7 +8,7 @@ from typing import Any
 from dev.simcloud.heat import parameters
 from dev.simcloud.heat.errors import invalid
 from dev.simcloud.heat.intrinsics import check_references, resolved
-from dev.simcloud.heat.kinds import GROUP, RESOURCE_GROUP, check_properties, check_type
+from dev.simcloud.heat.kinds import GROUP, RESOURCE_GROUP, Later, check_properties, check_type
 from dev.simcloud.heat.servers import Failed
 from dev.simcloud.heat.templates import outputs_of, resources_of
 from dev.simcloud.messages import Document
@@ -34,7 +34,7 @@ class _Beforehand:
         return name
 
     def attribute(self, name: str, path: tuple[Any, ...]) -> Any:
-        return ".".join((name, *map(str, path)))
+        return Later(".".join((name, *map(str, path))))
 
     def file(self, name: str) -> str:
         return self._files.get(name, "")

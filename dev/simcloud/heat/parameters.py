@@ -43,10 +43,8 @@ def described(template: Document) -> dict[str, Document]:
 
 
 def _described(name: str, schema: Document) -> Document:
-    if schema.get("type") not in _TYPES:
-        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({schema.get('type')})")
     described: Document = {
-        "Type": "".join(word.title() for word in schema["type"].split("_")),
+        "Type": "".join(word.title() for word in _type(schema).split("_")),
         "Description": schema.get("description", ""),
         "NoEcho": str(bool(schema.get("hidden"))).lower(),
         "Label": schema.get("label", name),
@@ -55,9 +53,7 @@ def _described(name: str, schema: Document) -> Document:
 
 
 def _value(name: str, schema: Document, given: Document) -> Any:
-    kind = schema.get("type")
-    if kind not in _TYPES:
-        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({kind})")
+    kind = _type(schema)
     if name not in given and "default" not in schema:
         raise HeatRefused(400, "UserParameterMissing", f"The Parameter ({name}) was not provided.")
     try:
@@ -67,6 +63,13 @@ def _value(name: str, schema: Document, given: Document) -> Any:
     except ValueError as error:
         raise invalid(f"Parameter '{name}' is invalid: {error}") from None
     return value
+
+
+def _type(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if kind not in _TYPES:
+        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({kind})")
+    return str(kind)
 
 
 def _typed(kind: str, given: Any) -> Any:

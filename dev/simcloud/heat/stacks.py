@@ -22,6 +22,7 @@ from dev.simcloud.world import World
 _NAME = "[a-zA-Z][a-zA-Z0-9_.-]{0,254}"
 _TAG_LENGTH_MAX = 80
 _ACTIONS = {"suspend": Action.SUSPEND, "resume": Action.RESUME, "check": Action.CHECK}
+_NOT_UPDATED = {Action.DELETE: "deleting", Action.SUSPEND: "suspended"}
 _STUCK_WITHIN_SECONDS = 1.0
 
 
@@ -151,7 +152,7 @@ class Stacks:
     def _asked(self, call: Call) -> Stack:
         """Return the stack that a request asks for."""
         asked, now = call.document(), self.world.now()
-        if "stack_name" not in asked:
+        if not isinstance(asked.get("stack_name"), str):
             raise bad_request("No stack name specified")
         template = template_in(asked)
         if template is None:
@@ -190,10 +191,10 @@ class Stacks:
 
     def _update(self, stack: Stack, asked: Document, tags: tuple[str, ...]) -> Response:
         """Begin an update; one that comes within a second of another and of a signal never ends."""
-        if stack.deleted_at is not None or stack.action is Action.DELETE:
+        if stack.deleted_at is not None:
             raise no_stack(stack.name)
-        if stack.action is Action.SUSPEND:
-            message = "Updating a stack when it is suspended is not supported."
+        if stack.action in _NOT_UPDATED:
+            message = f"Updating a stack when it is {_NOT_UPDATED[stack.action]} is not supported."
             raise HeatRefused(400, "NotSupported", message)
         check_stack(stack)
         changed = replace(
