@@ -72,8 +72,11 @@ def test_a_vanished_server_is_noticed_by_a_check_and_replaced_by_a_patch(
     assert stack.output("size") == 2
     assert stack.act("check") == 200
     status, reason = stack.status()
-    assert status == "CHECK_FAILED"
-    assert f"Instance {gone.id} could not be found. (HTTP 404)" in reason
+    member = next(name for name, status in stack.members().items() if status == "CHECK_FAILED")
+    again = f"asg: Resource CHECK failed: {member}: resources.asg.Resource CHECK failed: NotFound"
+    why = f"resources.{member}: Instance {gone.id} could not be found. (HTTP 404) (Request-ID: "
+    assert (status, reason.split("req-")[0]) == ("CHECK_FAILED", f"Resource CHECK failed: {again}: {why}")
+    assert reason.endswith("'CHECK' not fully supported (see resources)")
     assert sorted(stack.members().values()) == ["CHECK_COMPLETE", "CHECK_FAILED"]
     assert stack.output("size") == 1
     assert patched(stack, clock, size=2)[0] == "UPDATE_COMPLETE"
