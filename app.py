@@ -34,6 +34,7 @@ from chalicelib.api import (
     samples,
     schedules,
     service,
+    stacks,
     webhooks,
 )
 from chalicelib.api.errors import as_error_document
@@ -58,6 +59,7 @@ for noun in (
     intakes,
     samples,
     schedules,
+    stacks,
 ):
     app.register_blueprint(noun.blueprint)
 

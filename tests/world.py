@@ -23,6 +23,7 @@ from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
 from tests.fakes.monitoring import FakeMonitoring
+from tests.fakes.orchestration import FakeStacks
 
 QUOTA = Quota(
     groups=10,
@@ -66,6 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(now=lambda: self.clock.now)
+        self.heat = FakeStacks(now=lambda: self.clock.now)
         numbers = itertools.count(1)
         tokens = itertools.count(1)
         self.services = Services(
@@ -89,6 +91,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            orchestration=self.heat,
             monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
             web=self.web,
@@ -108,6 +111,8 @@ class World:
     def with_group(self, template: ServerTemplate | None = None, **changes: object) -> Group:
         """Return a new group that wants what ``changes`` say, with what it is made of."""
         s = self.services
+        if changes.get("heat") is not None:
+            changes["launch_configuration_id"] = None
         server = template or factories.a_template()
         s.launch_configurations.create(factories.a_launch_configuration(server=server), QUOTA)
         s.credentials.create(factories.a_credential(), QUOTA)

@@ -23,6 +23,9 @@ class ActivityKind(StrEnum):
     MEMBER_REMOVED = "member_removed"
     MEMBER_GONE = "member_gone"
     STRAY_REMOVED = "stray_removed"
+    MEMBER_APPEARED = "member_appeared"
+    HEAT_ASKED = "heat_asked"
+    SIZE_DRIFTED = "size_drifted"
     SOURCE_SILENT = "source_silent"
     SOURCE_HEARD = "source_heard"
 

@@ -86,6 +86,7 @@ def conclude(
         current_size=plan.current_size if plan else before.current_size,
         in_service=plan.in_service if plan else before.in_service,
         trouble=trouble,
+        asked=before.asked,
     )
     after = replace(group, observed=observed)
     if settled:
