@@ -150,7 +150,9 @@ def _failed(aim: HeatAim, scene: HeatScene) -> HeatPlan | None:
         return HeatPlan(step=_patch(aim))
     if not scene.group.complete or not scene.stack.status.complete:
         return _stuck(f"{reason} Heat drops signals until an update of the stack succeeds.")
-    return _signal(aim, scene) if scene.size != aim.capacity else HeatPlan(setback=_setback(reason))
+    if scene.size == aim.capacity:
+        return _stuck(f"{reason} No signal mends that; an update of the stack does.")
+    return _signal(aim, scene)
 
 
 def _failure(aim: HeatAim, scene: HeatScene) -> str | None:
