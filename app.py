@@ -31,6 +31,7 @@ from chalicelib.api import (
     members,
     notices,
     policies,
+    refreshes,
     samples,
     schedules,
     service,
@@ -60,6 +61,7 @@ for noun in (
     samples,
     schedules,
     stacks,
+    refreshes,
 ):
     app.register_blueprint(noun.blueprint)
 

@@ -10,7 +10,7 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
 from chalicelib.core.heat import Asked, HeatTarget, require_resizable
-from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId, RefreshId
 
 
 class RemovalOrder(StrEnum):
@@ -87,6 +87,7 @@ class Observed:
         settled: nothing was left to do for that generation.
         current_size: members that count, in service or on their way.
         in_service: members that serve.
+        outdated: members that count and are of another launch configuration than the group's.
         asked: what Heat was asked for last, of a group in Heat, until its effect is seen.
     """
 
@@ -94,6 +95,7 @@ class Observed:
     settled: bool = False
     current_size: int = 0
     in_service: int = 0
+    outdated: int = 0
     trouble: Trouble | None = None
     asked: Asked | None = None
 
@@ -110,6 +112,7 @@ class Group:
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
         build_timeout_seconds: how long a server may build before it is replaced.
         judged_at: the tick whose judging of alarms and metrics changed the size last: one change a tick.
+        refresh_id: the refresh that replaces its members, while one has not ended.
         changes: what policies lately added and removed, oldest first; what limits of pace look at.
         generation: goes up by one with every change of what is wanted.
     """
@@ -133,6 +136,7 @@ class Group:
     cooldowns: tuple[Stamp, ...] = ()
     judged_at: datetime | None = None
     changes: tuple[Change, ...] = ()
+    refresh_id: RefreshId | None = None
     observed: Observed = field(default_factory=Observed)
     heat: HeatTarget | None = None
     fingerprint: str | None = None

@@ -146,8 +146,13 @@ def _failed(aim: HeatAim, scene: HeatScene) -> HeatPlan | None:
         return HeatPlan(setback=_setback(reason))
     if not aim.may_act or not aim.may_ask:
         return HeatPlan()
-    if aim.target.adjust is Adjust.PARAMETER:
-        return HeatPlan(step=_patch(aim))
+    return (
+        HeatPlan(step=_patch(aim)) if aim.target.adjust is Adjust.PARAMETER else _resignal(aim, scene, reason)
+    )
+
+
+def _resignal(aim: HeatAim, scene: HeatScene, reason: str) -> HeatPlan:
+    """Return the plan that signals again what failed, where a signal can mend it."""
     if not scene.group.complete or not scene.stack.status.complete:
         return _stuck(f"{reason} Heat drops signals until an update of the stack succeeds.")
     if scene.size == aim.capacity:

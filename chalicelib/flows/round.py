@@ -10,6 +10,7 @@ from chalicelib.core.group import Group
 from chalicelib.core.heat import Asked
 from chalicelib.core.member import Member
 from chalicelib.core.plan import Plan
+from chalicelib.core.refresh import Refresh
 from chalicelib.core.round import Setback
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
@@ -26,11 +27,13 @@ class Outcome:
         setback: what went wrong, if something did.
         cut_short: the time was over before the steps were.
         asked: what Heat was asked for and has not shown the effect of yet.
+        refresh: the refresh that the round works on, if one is under way.
     """
 
     plan: Plan | None = None
     setback: Setback | None = None
     cut_short: bool = False
+    refresh: Refresh | None = None
     asked: Asked | None = None
 
 

@@ -54,6 +54,7 @@ class GroupRow(Row):
     cooldowns = DocumentAttribute(tuple[Stamp, ...])
     judged_at = UTCDateTimeAttribute(null=True)
     changes = DocumentAttribute(tuple[Change, ...])
+    refresh_id = UnicodeAttribute(null=True)
     observed = DocumentAttribute(Observed)
     heat = DocumentAttribute(HeatTarget, null=True)
     fingerprint = UnicodeAttribute(null=True)
