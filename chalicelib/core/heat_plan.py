@@ -117,9 +117,16 @@ def _at_work(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan | None:
             return HeatPlan(moves=True, asked=asked)
         reason = f"Heat is at work on the stack {scene.stack.name} ({busy}); it is left in peace until then."
         return HeatPlan(setback=Setback(kind=TroubleKind.CLOUD, reason=reason), asked=asked)
-    if asked is not None and asked.mark == scene.mark and now - asked.at < TAKEN_UP_WITHIN:
+    lies = asked is not None and asked.mark == scene.mark and not _has_effect(asked, aim, scene)
+    if asked is not None and lies and now - asked.at < TAKEN_UP_WITHIN:
         return HeatPlan(moves=True, asked=asked)
     return None
+
+
+def _has_effect(asked: Asked, aim: HeatAim, scene: HeatScene) -> bool:
+    """Return whether what Heat was asked for is there to be seen, however quick it was."""
+    parameter = _number(scene.stack.parameters.get(aim.target.parameter or ""))
+    return scene.size == asked.size and (aim.target.adjust is Adjust.SIGNAL or parameter == asked.size)
 
 
 def _heeds_scaling(aim: HeatAim) -> bool:

@@ -70,8 +70,8 @@ class HeatStacks:
         document = self._heat.stack(target.stack_id)
         if document is None:
             return None
-        resources = self._heat.resources(document)
-        group = _top(resources, document["id"], target.resource)
+        stack, resources = _stack(document), self._heat.resources(document)
+        group = _top(resources, stack.id, target.resource)
         if group is None:
             return None
         nested = self._nested(group)
@@ -79,7 +79,7 @@ class HeatStacks:
         members = _members(resources, group)
         servers = {server for member in members for server in member.servers}
         return HeatScene(
-            stack=_stack(document),
+            stack=stack,
             group=_status(group, "resource_status"),
             nested=_status(nested, "stack_status") if nested else HeatStatus(word=""),
             members=members,

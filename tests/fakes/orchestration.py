@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib.core.credential import Credential
 from chalicelib.core.heat import (
     AUTO_SCALING_GROUP,
+    RESOURCE_GROUP,
     HeatMember,
     HeatScene,
     HeatStatus,
@@ -54,6 +55,7 @@ class FakeStack:
     type: str = AUTO_SCALING_GROUP
     work_seconds: float = 4
     take_up_seconds: float = 0
+    size_in_template: Any = field(default_factory=lambda: {"get_param": "size"})
     fails: int = 0
     hides_servers: int = 0
     gone: bool = False
@@ -80,9 +82,11 @@ class FakeStack:
         group = {
             "min_size": self.min_size,
             "max_size": self.max_size,
-            "desired_capacity": {"get_param": "size"},
+            "desired_capacity": self.size_in_template,
             "cooldown": self.cooldown.total_seconds(),
         }
+        if self.type == RESOURCE_GROUP:
+            group = {"count": self.size_in_template}
         resources: dict[str, Any] = {"asg": {"type": self.type, "properties": group}}
         for name, step in STEPS.items():
             policy = {
