@@ -33,6 +33,7 @@ class Member:
         name: the server's name in Nova or the stack's in Heat, unique among all members.
         kind: whether a server or a stack stands for it.
         resource_id: the cloud's id of what stands for it; None until it is known.
+        launch_configuration_id: None of a member that Heat made.
         labelled: the server carries this member's id in its metadata.
         protected: never removed to make the group smaller.
         requested_at: when the server was asked for.
@@ -44,7 +45,7 @@ class Member:
     id: MemberId
     name: str
     state: MemberState
-    launch_configuration_id: LaunchConfigurationId
+    launch_configuration_id: LaunchConfigurationId | None
     availability_zone: str | None
     requested_at: datetime
     created_at: datetime

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from dev.simcloud import ManualClock, SimCloud
 from tests.dev.caller import Caller, ask_credential, ask_trust, by_credential, by_token, of_trust, sign_in
 from tests.dev.stacks import RANDOM, SERVER, VERSION, OwnStack, group_template

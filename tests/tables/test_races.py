@@ -59,7 +59,7 @@ def delete_or_create(storage: Storage, group: Group, racer: int) -> Group | None
     """The first racer deletes the launch configuration that the second one's group uses."""
     if racer:
         return storage.groups.create(group, QUOTA, storage.an_activity())
-    storage.launch_configurations.delete(group.project_id, group.launch_configuration_id)
+    storage.launch_configurations.delete(group.project_id, group.owned_configuration_id)
     return None
 
 
