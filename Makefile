@@ -5,7 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 STAGE ?= prod
 PY := .venv/bin/python
-SOURCES := app.py chalicelib dev deploy tests
+SOURCES := app.py chalicelib dev deploy heat_plugin tests
 export PORT
 
 help: ## say what can be made
