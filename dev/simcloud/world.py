@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from dev.simcloud.records import (
     Alarm,
     ApplicationCredential,
+    Endpoint,
     Flavor,
     Grant,
     Project,
+    RegisteredService,
     Server,
     Token,
     Trust,
@@ -93,6 +95,8 @@ class World:
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     alarm_quotas: dict[str, int] = field(default_factory=dict)
+    services: dict[str, RegisteredService] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Add the users, projects and roles that every simulated cloud starts with."""
