@@ -1,7 +1,7 @@
 """Register the service in Keystone's catalogue: ``python -m deploy.register --url https://... [--remove]``.
 
-The cloud is the entry of clouds.yaml that OS_CLOUD names, or else the OS_* variables: an administrator's. What
-is registered already is left as it is, or corrected; so it may be done again at any time.
+The cloud is the entry of clouds.yaml that OS_CLOUD names, or else the OS_* variables: an administrator's.
+What is registered already is left as it is, or corrected; so it may be done again at any time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Catalogue:
         return done
 
     def remove(self, region: str) -> list[str]:
-        """Have the catalogue name nothing in a region, and without any region no service; say what was done."""
+        """Have the catalogue name nothing in a region, and no service without any; return what was done."""
         service_id = self._service()
         if service_id is None:
             return []

@@ -18,8 +18,8 @@ _URL, _KEY = "url", "signature_key"
 class Credential(ThermostatResource):
     """How the service acts for the owner: by a trust, or by an application credential.
 
-    A trust can only be made with a token of the user's own: who creates or updates the stack must not come by an
-    application credential or a trust, and Heat must act with the user's token, which it does unless
+    A trust can only be made with a token of the user's own: who creates or updates the stack must not come by
+    an application credential or a trust, and Heat must act with the user's token, which it does unless
     ``reauthentication_auth_method`` is ``trusts``. Only the same user can delete it. Where that will not do,
     make the credential beforehand, and give its id to the template.
     """

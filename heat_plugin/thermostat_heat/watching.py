@@ -6,6 +6,7 @@ from .fields import BOOLEAN, INTEGER, LIST, MAP, NUMBER, STRING, Field, Shape
 from .shapes import ENABLED, GROUP_ID, named, text
 
 _DAY = 86_400
+_PERIODS_MAX = 1440
 _ADJUSTMENTS = ("change_in_capacity", "percent_change_in_capacity", "exact_capacity")
 
 
@@ -66,7 +67,7 @@ POLICY = Shape(
         ),
         "adjustment": Field(kind=NUMBER, says="By how much, or to how many."),
         "min_adjustment_step": Field(
-            kind=INTEGER, says="Of a percentage: at least so many members.", least=1, reset=1
+            kind=INTEGER, says="Of a percentage: at least so many members.", least=1, most=10_000, reset=1
         ),
         "steps": Field(kind=LIST, says="Of steps: what to do how far from the threshold.", items=_STEP),
         "adjustment_type": Field(
@@ -151,9 +152,15 @@ ALARM = Shape(
         "dimensions": Field(kind=MAP, says="Its dimensions.", reset={}),
         "statistic": Field(kind=STRING, says="average, sum, maximum, p99 ...", reset="average"),
         "period": Field(kind=INTEGER, says="Seconds.", least=10, most=_DAY, reset=60),
-        "evaluation_periods": Field(kind=INTEGER, says="How many periods are looked at.", least=1, reset=1),
+        "evaluation_periods": Field(
+            kind=INTEGER, says="How many periods are looked at.", least=1, most=_PERIODS_MAX, reset=1
+        ),
         "datapoints_to_alarm": Field(
-            kind=INTEGER, says="How many of them must breach; all by default.", least=1, reset=1
+            kind=INTEGER,
+            says="How many of them must breach; all by default.",
+            least=1,
+            most=_PERIODS_MAX,
+            reset=1,
         ),
         "comparison_operator": Field(
             kind=STRING, says="How the threshold is breached.", values=("gt", "ge", "lt", "le")

@@ -1,4 +1,4 @@
-"""The service in Keystone's catalogue, on the simulated Keystone and, where OS_CLOUD names one, on a real one."""
+"""The service in Keystone's catalogue: the simulated one's, or that of the cloud that OS_CLOUD names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """A Heat of its own, with the plug-in, beside that of a cloud on this machine.
 
-Engines on one message bus share their work, and one that has no plug-in could do none of this. So this Heat has a
-virtual host of the broker and a database to itself; Keystone, and with it users and trusts, is the cloud's. What
-is needed of the cloud: its directory, with Heat installed and configured in it, next to its clouds.yaml.
+Engines on one message bus share their work, and one that has no plug-in could do none of this. So this Heat
+has a virtual host of the broker and a database to itself; Keystone, and with it users and trusts, is the
+cloud's. What is needed of the cloud: its directory, with Heat installed and configured in it, next to its
+clouds.yaml.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _PLUGIN = _ROOT / "heat_plugin"
 _NAME = f"thermostat_{os.getpid()}"
 _READY_WITHIN_SECONDS = 120
 _STOP_WITHIN_SECONDS = 20
+_EVENT_WITHIN_SECONDS = 30
 _EPMD_PORT = 369
 _DATABASE = """
 import sys, sqlalchemy
@@ -51,9 +53,7 @@ class Orchestration:
 
     def ask(self, method: str, path: str, document: Any = None) -> Any:
         """Return what Heat answers; raise RuntimeError with its reason where it refuses."""
-        answer = requests.request(
-            method, self._url + path, json=document, headers=self._headers, timeout=120
-        )
+        answer = requests.request(method, self._url + path, json=document, headers=self._headers, timeout=120)
         if not answer.ok:
             raise RuntimeError(f"{answer.status_code} {answer.text}")
         return (
@@ -92,9 +92,18 @@ class Orchestration:
         listed = self.ask("GET", f"{path}/resources/{resource}/events")["events"]
         return [str(each["resource_status_reason"]) for each in listed]
 
-    def gone(self, path: str, *, within_seconds: float = 150) -> None:
-        """Wait until a stack is deleted."""
-        self.until(path, "DELETE_COMPLETE", within_seconds=within_seconds)
+    def newest_reason(self, path: str, resource: str, known: int) -> str:
+        """Return the reason of the newest event of a resource, once there are more than are ``known``."""
+        end = time.monotonic() + _EVENT_WITHIN_SECONDS
+        while len(reasons := self.reasons(path, resource)) <= known:
+            assert time.monotonic() < end, f"nothing happened to {resource}"
+            time.sleep(0.2)
+        return reasons[0]
+
+    def delete(self, path: str) -> None:
+        """Delete a stack, and wait until it is."""
+        self.ask("DELETE", path)
+        self.until(path, "DELETE_COMPLETE")
 
 
 class Laboratory:
@@ -178,6 +187,8 @@ def _configured(laboratory: Laboratory, state: Path, port: int) -> Path:
         "plugin_dirs": str(_PLUGIN),
         "num_engine_workers": "1",
         "rpc_response_timeout": "15",
+        "enable_stack_abandon": "true",
+        "enable_stack_adopt": "true",
     }
     settings["DEFAULT"].update(differs)
     connection, _, options = settings["database"]["connection"].partition("?")
@@ -193,7 +204,14 @@ def _commands(laboratory: Laboratory, configuration: Path, port: int) -> dict[st
     uwsgi = [
         *(str(laboratory.programs / "uwsgi"), "--http-socket", f"127.0.0.1:{port}"),
         *("--master", "--processes", "1", "--threads", "4", "--enable-threads", "--lazy-apps", "--need-app"),
-        *("--die-on-term", "--buffer-size", "65535", "--http-chunked-input"),
+        *(
+            "--add-header",
+            "Connection: close",
+            "--die-on-term",
+            "--buffer-size",
+            "65535",
+            "--http-chunked-input",
+        ),
         *("--virtualenv", str(laboratory.root / "venv"), "--module", "heat.wsgi.api:application"),
         *("--pyargv", f"--config-file {configuration}"),
     ]
