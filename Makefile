@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-cloud bench package deploy register token clean
+.PHONY: help run test check test-cloud bench bench-heat package deploy register token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -36,6 +36,10 @@ test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD 
 
 bench: .venv/.complete ## measure decisions, rounds, alarms and samples on this machine
 	@$(PY) -m dev.bench
+
+bench-heat: .venv/.complete ## time +1, +10, +50 on the real cloud that OS_CLOUD names, beside Heat's own group
+	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }
+	@$(PY) -m dev.bench_heat
 
 package: .venv/.complete ## make the bundle and its template in build/
 	@$(PY) -m deploy.package --stage $(STAGE) build

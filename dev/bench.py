@@ -230,7 +230,7 @@ def _ratio(ours: float, floor: float) -> str:
     return f"{ours / floor:.2f} x"
 
 
-def _free_ports() -> int:
+def free_ports() -> int:
     """Return the first of two ports in a row that are free."""
     for port in range(21000, 29000, 10):
         try:
@@ -251,7 +251,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="thermostat-bench-") as state,
         SimCloud(build_seconds=_BUILD_SECONDS) as cloud,
         Stack(
-            port=_free_ports(),
+            port=free_ports(),
             state=Path(state),
             service_user=service_user(cloud.auth_url),
             workers=_WORKERS,

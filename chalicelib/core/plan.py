@@ -13,7 +13,8 @@ from datetime import datetime
 
 from chalicelib.core.member import Fate, MemberState, Patience, Scene, Sight, fate
 from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike, Why
-from chalicelib.core.removal import surplus
+from chalicelib.core.removal import in_order, surplus
+from chalicelib.core.rolling import Crew, Turn, crew_of, goes_first, room, turn
 from chalicelib.core.target import Target
 
 
@@ -29,6 +30,8 @@ class Plan:
         in_service: members that serve, before the steps.
         failed_builds: what Nova said of servers that failed before they ever served, and that now go; none
             while the group is frozen: they stay, and would count as failing anew in every round.
+        outdated: members that count and are of another launch configuration, before the steps.
+        turn: what the refresh comes to, while one runs.
     """
 
     steps: tuple[Step, ...]
@@ -37,6 +40,8 @@ class Plan:
     current_size: int
     in_service: int
     failed_builds: tuple[str, ...]
+    outdated: int = 0
+    turn: Turn | None = None
 
 
 def plan(target: Target, scene: Scene, now: datetime) -> Plan:
@@ -55,16 +60,23 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     failed = tuple(_said(s) for s in broken_or_lost if s.member.state in _ON_THEIR_WAY)
     news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
     records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
-    too_many = surplus(target, counted, by_fate)
+    crew = _crew(target, by_fate)
+    too_many = _too_many(target, counted, by_fate, crew)
+    quiet = not (broken_or_lost or by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or too_many)
+    turn_ = turn(target.rolling, crew, target.capacity, quiet=quiet) if target.rolling else None
+    victims = turn_.victims if turn_ else ()
     leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
     removals: list[Step] = [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
         *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
         *(Remove(member=s.member, resource=s.resource, why=Why.SURPLUS) for s in too_many),
+        *(Remove(member=s.member, resource=s.resource, why=Why.REPLACED) for s in victims),
         *(RemoveStray(resource=server) for server in scene.strays if server.task != "deleting"),
     ]
-    wanted = max(0, target.capacity - len(counted))
-    creations = _creations(target, counted, wanted) if target.may_create and not failed else []
+    wanted = max(0, (turn_.size if turn_ else target.capacity) - len(counted) - crew.leaving)
+    going = {sight.member.id for sight in victims}
+    staying = [sight for sight in counted if sight.member.id not in going]
+    creations = _creations(target, staying, wanted) if target.may_create and not failed else []
     actions = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
     waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or scene.strays)
     steps = (*records, *actions) if target.may_act else tuple(records)
@@ -75,7 +87,27 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
+        outdated=sum(s.member.launch_configuration_id != target.launch_configuration_id for s in counted),
+        turn=turn_,
     )
+
+
+def _crew(target: Target, by_fate: dict[Fate, list[Sight]]) -> Crew:
+    """Return the members as a refresh sees them; nobody while none runs."""
+    if target.rolling is None:
+        return Crew()
+    return crew_of(target.rolling, target.launch_configuration_id, by_fate, serving=in_order(target, by_fate))
+
+
+def _too_many(
+    target: Target, counted: Sequence[Sight], by_fate: dict[Fate, list[Sight]], crew: Crew
+) -> list[Sight]:
+    """Return the members to remove because there are too many; a refresh may need some more for a time."""
+    if target.rolling is None:
+        return surplus(target, counted, by_fate, room=target.capacity)
+    may_be = room(target.rolling, crew, target.capacity)
+    first = goes_first(target.rolling, crew, target.capacity)
+    return surplus(target, counted, by_fate, room=may_be, first=first)
 
 
 _ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chalicelib.core.group import RemovalOrder
 from chalicelib.core.ids import LaunchConfigurationId
 from chalicelib.core.member import Patience
+from chalicelib.core.rolling import Rolling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Target:
         may_create: False while the group is in trouble.
         may_act: False while the group is frozen: then only what is seen is written down.
         spares_protected: False when the whole group goes, protected members and all.
+        rolling: how members are replaced while a refresh runs.
     """
 
     capacity: int
@@ -29,3 +31,4 @@ class Target:
     may_create: bool = True
     may_act: bool = True
     spares_protected: bool = True
+    rolling: Rolling | None = None

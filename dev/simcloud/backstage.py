@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dev.simcloud.messages import Refused
 from dev.simcloud.nova.lifecycle import is_gone, state_of
 from dev.simcloud.records import Grant, Project, Server, Status, User
+from dev.simcloud.stack_records import Stack
 from dev.simcloud.world import World
 
 
@@ -79,6 +80,27 @@ class Backstage:
             project_id = self._project(project).id
             limits = self.world.quotas.get(project_id, {})
             self.world.quotas[project_id] = limits | {"instances": instances}
+
+    def stacks(self, project: str | None = None) -> tuple[Stack, ...]:
+        """Return the stacks that are not deleted, without those nested in them; of one project, or of all."""
+        with self.lock:
+            project_id = project and self._project(project).id
+            return tuple(
+                stack
+                for stack in self.world.stacks.values()
+                if project_id in (None, stack.project_id) and stack.parent_id is None and not stack.deleted_at
+            )
+
+    def restart_heat(self) -> None:
+        """Start Heat anew: stacks that were stuck go on with what they were last asked for."""
+        with self.lock:
+            for stack in tuple(self.world.stacks.values()):
+                self.world.stacks[stack.id] = replace(stack, stuck=False)
+
+    def allow_stacks_by_delegates(self, *, allowed: bool) -> None:
+        """Let stacks be created with tokens of trusts and application credentials, or not, the default."""
+        with self.lock:
+            self.world.stacks_by_delegates = allowed
 
     def _server(self, server_id: str) -> Server:
         server = self.world.servers.get(server_id)

@@ -21,6 +21,7 @@ from dev.simcloud.clock import utc_now
 from dev.simcloud.control import control
 from dev.simcloud.faults import Effect, Fault, Faults
 from dev.simcloud.glance import glance
+from dev.simcloud.heat import engine, heat, stack_name
 from dev.simcloud.journal import Entry, Journal
 from dev.simcloud.keystone import keystone
 from dev.simcloud.messages import Document, Request, Response, Service
@@ -34,7 +35,7 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class SimCloud:
-    """Keystone, Nova, Glance and Aodh on one loopback port, from ``start`` (or ``with``) to ``stop``.
+    """Keystone, Nova, Glance, Aodh and Heat on one loopback port, from ``start`` (or ``with``) to ``stop``.
 
     Attributes:
         world: the state and how long things take; ``world.build_seconds`` may be changed at any time.
@@ -52,6 +53,7 @@ class SimCloud:
         delete_seconds: float = 0.0,
         token_seconds: float = 3600.0,
         token_cache_seconds: float = 0.0,
+        heat_seconds: float = 0.0,
     ) -> None:
         """Listen on ``port``, a free one if 0, and take up the ``state`` of a file if it exists."""
         self.world = World(
@@ -60,6 +62,7 @@ class SimCloud:
             delete_seconds=delete_seconds,
             token_seconds=token_seconds,
             token_cache_seconds=token_cache_seconds,
+            heat_seconds=heat_seconds,
         )
         self._state = state
         if state is not None and state.exists():
@@ -74,11 +77,13 @@ class SimCloud:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._stopped = threading.Event()
         self._control = control(self.faults, self.backstage, self._journal)
+        self._engine = engine(self.world, self.faults, self.url)
         self._services = {
             "/v3": keystone(self.world, self.url),
             "/compute": nova(self.world, self.faults, self.url),
             "/image": glance(self.world, self.url),
             "/alarming": aodh(self.world, self.url),
+            "/orchestration": heat(self.world, self.faults, self._engine, self.url),
         }
 
     def __enter__(self) -> Self:
@@ -141,7 +146,8 @@ class SimCloud:
         if service is self._control:
             return self._perform(service, request)
         with self._lock:
-            fault = self.faults.for_request(service.name, request, server_name(self.world, request))
+            concerned = server_name(self.world, request), stack_name(self.world, request)
+            fault = self.faults.for_request(service.name, request, *concerned)
         response = self._perform(service, request) if fault is None else self._play(fault, service, request)
         entry = Entry(
             service=service.name,
@@ -163,6 +169,7 @@ class SimCloud:
     def _perform(self, service: Service, request: Request) -> Response:
         with self._lock:
             self.world.forget()
+            self._engine.settle()
             response = service.answer(request)
             if request.method not in _READS:
                 self._save()

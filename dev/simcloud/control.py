@@ -11,6 +11,7 @@
     set_server_status  server_id, status        enable_user    user
     delete_trust       trust_id                 grant_role     user, project, role
     set_quota          project, instances       revoke_role    user, project, role
+    restart_heat                                allow_stacks_by_delegates    allowed
 
 Whoever can reach the port can do all this: there is no token to show.
 """
@@ -80,6 +81,8 @@ def _add_world(routes: Routes, backstage: Backstage) -> None:
         "grant_role": (backstage.grant_role, {"user": str, "project": str, "role": str}),
         "revoke_role": (backstage.revoke_role, {"user": str, "project": str, "role": str}),
         "delete_trust": (backstage.delete_trust, {"trust_id": str}),
+        "restart_heat": (backstage.restart_heat, {}),
+        "allow_stacks_by_delegates": (backstage.allow_stacks_by_delegates, {"allowed": bool}),
         "set_quota": (backstage.set_quota, {"project": str, "instances": int}),
     }
 

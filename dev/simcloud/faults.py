@@ -1,4 +1,4 @@
-"""What is made to go wrong: faults that match requests, or servers as they are created.
+"""What is made to go wrong: faults that match requests, servers as they are created, or stacks in action.
 
 A fault is used up after ``times`` uses, 1 unless told; null means it stays. Of several that match, the
 one added first is played.
@@ -19,7 +19,7 @@ from dev.simcloud.messages import Document, Malformed, Request, need
 
 
 class Effect(StrEnum):
-    """What a fault does; the first five to a request, the others to servers that are created."""
+    """What a fault does; the first five to a request, three to servers that are created, two to stacks."""
 
     DELAY = "delay"
     ANSWER = "answer"
@@ -29,9 +29,12 @@ class Effect(StrEnum):
     BUILD_ERROR = "build_error"
     BUILD_NEVER = "build_never"
     HIDE = "hide"
+    STACK_FAIL = "stack_fail"
+    STACK_STAY = "stack_stay"
 
 
 _ON_SERVERS = frozenset({Effect.BUILD_ERROR, Effect.BUILD_NEVER, Effect.HIDE})
+_ON_STACKS = frozenset({Effect.STACK_FAIL, Effect.STACK_STAY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +43,18 @@ class Fault:
 
     Attributes:
         what: ``answer`` replies with ``status`` and performs nothing; ``drop`` closes the connection;
-            the same after the request was performed; ``delay`` only waits for ``delay_seconds``.
-        service: keystone, nova, glance or aodh; any if null.
+            the same after the request was performed; ``delay`` only waits for ``delay_seconds``;
+            ``stack_fail`` lets a stack's action fail for ``reason``, ``stack_stay`` keeps it in progress.
+        service: keystone, nova, glance, aodh or heat; any if null.
         path: a regular expression, searched for in the path.
         server: a regular expression, searched for in the name of the server concerned.
         body: what ``answer`` sends; by default the service's own shape of an error.
         delay_seconds: waited before any of these.
         hide_seconds: for how long ``hide`` keeps new servers out of lists.
-        times: how many requests, or servers, it applies to; null is all.
+        stack: a regular expression, searched for in the name of the stack concerned.
+        action: of stacks, CREATE, UPDATE, DELETE, SUSPEND, RESUME or CHECK; any if null.
+        stay_seconds: for how long ``stack_stay`` lasts at least; null is for ever, until a next action.
+        times: how many requests, servers, or actions on stacks it applies to; null is all.
     """
 
     what: Effect
@@ -60,24 +67,32 @@ class Fault:
     retry_after_seconds: int | None = None
     delay_seconds: float = 0.0
     hide_seconds: float = 0.0
+    stack: str = ""
+    action: str | None = None
+    reason: str | None = None
+    stay_seconds: float | None = None
     times: int | None = 1
 
-    def matches_request(self, service: str, request: Request, server_name: str | None) -> bool:
-        """Tell whether it applies to a request, which concerns the server of this name if any."""
+    def matches_request(
+        self, service: str, request: Request, server_name: str | None, stack_name: str | None = None
+    ) -> bool:
+        """Tell whether it applies to a request, which concerns the server or stack of this name if any."""
         return (
-            self.what not in _ON_SERVERS
+            self.what not in _ON_SERVERS | _ON_STACKS
             and self.service in (None, service)
             and self.method in (None, request.method)
             and re.search(self.path, request.path) is not None
-            and self._matches_name(server_name)
+            and _found(self.server, server_name)
+            and _found(self.stack, stack_name)
         )
 
     def matches_server(self, server_name: str, effects: frozenset[Effect]) -> bool:
         """Tell whether it applies, with one of ``effects``, to a server as it is created."""
-        return self.what in effects and self._matches_name(server_name)
+        return self.what in effects and _found(self.server, server_name)
 
-    def _matches_name(self, name: str | None) -> bool:
-        return not self.server or (name is not None and re.search(self.server, name) is not None)
+    def matches_stack(self, stack_name: str, action: str, effect: Effect) -> bool:
+        """Tell whether it applies, with this effect, to an action that begins on a stack."""
+        return self.what is effect and self.action in (None, action) and _found(self.stack, stack_name)
 
 
 class Faults:
@@ -114,13 +129,19 @@ class Faults:
                 for fault_id, fault in self._faults.items()
             ]
 
-    def for_request(self, service: str, request: Request, server_name: str | None) -> Fault | None:
+    def for_request(
+        self, service: str, request: Request, server_name: str | None, stack_name: str | None = None
+    ) -> Fault | None:
         """Use the first fault that applies to a request."""
-        return self._use_first(lambda fault: fault.matches_request(service, request, server_name))
+        return self._use_first(lambda fault: fault.matches_request(service, request, server_name, stack_name))
 
     def for_server(self, server_name: str, *effects: Effect) -> Fault | None:
         """Use the first fault with one of ``effects`` that applies to a new server."""
         return self._use_first(lambda fault: fault.matches_server(server_name, frozenset(effects)))
+
+    def for_stack(self, stack_name: str, action: str, effect: Effect) -> Fault | None:
+        """Use the first fault with this effect that applies to an action on a stack."""
+        return self._use_first(lambda fault: fault.matches_stack(stack_name, action, effect))
 
     def _use_first(self, matches: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
@@ -133,6 +154,10 @@ class Faults:
         return None
 
 
+def _found(pattern: str, name: str | None) -> bool:
+    return not pattern or (name is not None and re.search(pattern, name) is not None)
+
+
 def fault_from(document: Document) -> Fault:
     """Return the fault that a JSON object describes, its fields named as those of ``Fault``."""
     unknown = document.keys() - {field.name for field in fields(Fault)}
@@ -143,6 +168,7 @@ def fault_from(document: Document) -> Fault:
         fault = Fault(**{**document, "what": Effect(what)})
         re.compile(fault.path)
         re.compile(fault.server)
+        re.compile(fault.stack)
     except (ValueError, TypeError, re.error) as error:
         raise Malformed(f"Not a fault: {error}") from error
     return fault

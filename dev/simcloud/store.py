@@ -21,6 +21,7 @@ from dev.simcloud.records import (
     Trust,
     User,
 )
+from dev.simcloud.stack_records import Action, Progress, Stack, StackEvent, StackResource
 from dev.simcloud.world import World
 
 _KINDS = {
@@ -31,13 +32,19 @@ _KINDS = {
     "tokens": Token,
     "servers": Server,
     "alarms": Alarm,
+    "stacks": Stack,
+    "stack_resources": StackResource,
+    "stack_events": StackEvent,
 }
 # JSON knows neither instants nor tuples nor enums: how a field of such a type is made again.
 _REVIVE: dict[Any, Callable[[Any], Any]] = {
     datetime: datetime.fromisoformat,
     datetime | None: datetime.fromisoformat,
     tuple[str, ...]: tuple,
+    Action: Action,
+    Action | None: Action,
     Build: Build,
+    Progress: Progress,
     Status | None: Status,
 }
 Record = TypeVar("Record")

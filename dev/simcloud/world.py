@@ -24,6 +24,7 @@ from dev.simcloud.records import (
     Trust,
     User,
 )
+from dev.simcloud.stack_records import Stack, StackEvent, StackResource
 
 PASSWORD = "simulated"
 REGION = "RegionOne"
@@ -77,6 +78,10 @@ class World:
         token_cache_seconds: how long Nova goes on trusting a token it has once validated, as
             keystonemiddleware does (300 s there). With 0 a revoked token is refused at once.
         has_aodh: whether the catalog names it.
+        heat_seconds: what Heat takes for each resource, beyond what a server takes by itself.
+        has_heat: whether the catalog names it.
+        stacks_by_delegates: whether a stack may be created with a token of a trust or of an application
+            credential. A default Heat cannot make its own trust with such a token, and fails.
     """
 
     now: Callable[[], datetime]
@@ -85,6 +90,9 @@ class World:
     token_seconds: float = 3600.0
     token_cache_seconds: float = 0.0
     has_aodh: bool = True
+    heat_seconds: float = 0.0
+    has_heat: bool = True
+    stacks_by_delegates: bool = False
     users: dict[str, User] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=set)
@@ -97,6 +105,9 @@ class World:
     alarm_quotas: dict[str, int] = field(default_factory=dict)
     services: dict[str, RegisteredService] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    stacks: dict[str, Stack] = field(default_factory=dict)
+    stack_resources: dict[str, StackResource] = field(default_factory=dict)
+    stack_events: dict[str, StackEvent] = field(default_factory=dict)
 
     def seed(self) -> None:
         """Add the users, projects and roles that every simulated cloud starts with."""
@@ -130,7 +141,7 @@ class World:
         return DEFAULT_QUOTA | self.quotas.get(project_id, {})
 
     def forget(self) -> None:
-        """Drop expired tokens and servers gone for an hour, so that a long run does not grow for ever."""
+        """Drop expired tokens, and servers and stacks gone for an hour: a long run must not grow for ever."""
         now = self.now()
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at > now}
         self.servers = {
@@ -138,3 +149,9 @@ class World:
             for id_, server in self.servers.items()
             if server.gone_at is None or server.gone_at + _MEMORY > now
         }
+        deleted = {
+            id_: stack.deleted_at for id_, stack in self.stacks.items() if stack.deleted_at is not None
+        }
+        for id_ in [id_ for id_, at in deleted.items() if at + _MEMORY <= now]:
+            del self.stacks[id_]
+            self.stack_events = {key: e for key, e in self.stack_events.items() if e.stack_id != id_}

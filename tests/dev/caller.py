@@ -49,6 +49,18 @@ class Caller:
             timeout=10,
         )
 
+    def heat(self, method: str, path: str, body: Document | None = None) -> requests.Response:
+        """Ask Heat; ``path`` may be a whole URL, as its links and redirects have it."""
+        base = f"{self.cloud.url}/orchestration/v1/{DEMO_PROJECT}"
+        return requests.request(
+            method,
+            path if path.startswith("http") else base + path,
+            json=body,
+            headers={"X-Auth-Token": self.token},
+            timeout=10,
+            allow_redirects=False,
+        )
+
     def create(self, *, version: str = "2.79", **fields: object) -> requests.Response:
         """Ask for servers; ``fields`` replace those of a minimal request, None leaves one out."""
         server = {"name": "a", "flavorRef": "m1.tiny", "imageRef": IMAGE_ID, "networks": "none", **fields}

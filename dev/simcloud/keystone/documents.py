@@ -33,6 +33,7 @@ _SERVICES = (
     ("compute", "nova", "/compute/v2.1"),
     ("image", "glance", "/image"),
     ("alarming", "aodh", "/alarming"),
+    ("orchestration", "heat", "/orchestration/v1/{project_id}"),
 )
 
 
@@ -75,8 +76,9 @@ def of_project(project: Project, base_url: str) -> Document:
     }
 
 
-def catalog(world: World, base_url: str) -> list[Document]:
+def catalog(world: World, project_id: str, base_url: str) -> list[Document]:
     """Return the catalog: each service with its three interfaces at the same address, and what was added."""
+    absent = {"alarming": not world.has_aodh, "orchestration": not world.has_heat}
     simulated = [
         {
             "id": stable_id("service", name),
@@ -88,13 +90,13 @@ def catalog(world: World, base_url: str) -> list[Document]:
                     "interface": interface,
                     "region_id": REGION,
                     "region": REGION,
-                    "url": base_url + path,
+                    "url": base_url + path.format(project_id=project_id),
                 }
                 for interface in ("public", "internal", "admin")
             ],
         }
         for kind, name, path in _SERVICES
-        if kind != "alarming" or world.has_aodh
+        if not absent.get(kind)
     ]
     return simulated + [_added(world, service) for service in world.services.values()]
 
@@ -152,7 +154,7 @@ def of_token(world: World, token: Token, roles: Iterable[str], base_url: str | N
             body["is_domain"] = False
         body["roles"] = [_role_of_token(name, token) for name in sorted(roles)]
         if base_url is not None:
-            body["catalog"] = catalog(world, base_url)
+            body["catalog"] = catalog(world, project.id, base_url)
     if token.credential_id is not None:
         body["application_credential"] = _credential_of_token(world.credentials[token.credential_id])
     return {"token": body}
