@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ _STALE, _CONFLICT = 412, 409
 _STALE_MAX = 5
 _SIZES = frozenset({"min_size", "max_size"})
 _MADE_OF = "launch_configuration_id"
+
+_HOPELESS = frozenset({"credential_error", "deleting"})
+"""What no refresh comes back from; of builds that fail, it tells itself when they are too many."""
+_IN_TROUBLE = _HOPELESS | {"error"}
 
 
 class _Wait:
@@ -75,7 +80,7 @@ class Group(ThermostatResource):
         if wait.size in (None, "none"):
             return True
         group = wait.polling.ask(self._show_resource)
-        _require_well(group)
+        _require(group, but=_IN_TROUBLE)
         if group["status"] == "frozen" or group["in_service"] >= group[wait.size]:
             return True
         raise wait.polling.later()
@@ -139,15 +144,9 @@ class Group(ThermostatResource):
                 raise
 
     def _refresh(self, rolling: Mapping[str, Any]) -> str:
-        """Have the members replaced; return the id of the refresh, also where an answer was lost before."""
-        try:
-            made = self.service.post("group", f"{self.path}/refreshes", bare(rolling))
-        except Refused as refused:
-            running = self._show_resource().get("refresh_id") if refused.status == _CONFLICT else None
-            if running is None:
-                raise
-            return str(running)
-        return str(made["id"])
+        """Have the members replaced; return the id of the refresh."""
+        wanted = {**bare(rolling), "client_token": str(uuid.uuid4())}
+        return str(self.service.post("group", f"{self.path}/refreshes", wanted)["id"])
 
     def check_update_complete(self, wait: _Wait) -> bool:
         """Say whether members are replaced, and as many serve as the template sets."""
@@ -163,7 +162,7 @@ class Group(ThermostatResource):
             case "succeeded":
                 return
             case "running" | "paused":
-                _require_well(wait.polling.ask(self._show_resource))
+                _require(wait.polling.ask(self._show_resource), but=_HOPELESS)
                 raise wait.polling.later()
             case ended:
                 raise exception.Error(f"The replacement of members {ended}: {refresh['status_reason']}")
@@ -206,7 +205,7 @@ class Group(ThermostatResource):
 
     def check_document(self, document: Mapping[str, Any]) -> None:
         """Fail where it is in error."""
-        _require_well(document)
+        _require(document, but=_IN_TROUBLE)
 
     def parse_live_resource_data(self, properties: Any, document: dict[str, Any]) -> dict[str, Any]:
         """Return what the service has, without the size: an update that looks at it would set it back."""
@@ -230,7 +229,7 @@ class Group(ThermostatResource):
                 return [{key: each.get(key) for key in fields} for each in members]
 
 
-def _require_well(group: Mapping[str, Any]) -> None:
-    """Raise the service's reason where a group is in error, or going."""
-    if group["status"] in ("error", "credential_error", "deleting"):
+def _require(group: Mapping[str, Any], *, but: frozenset[str]) -> None:
+    """Raise the service's reason where a group is in one of these statuses."""
+    if group["status"] in but:
         raise exception.Error(f"The group is in status {group['status']}: {group['status_reason']}")

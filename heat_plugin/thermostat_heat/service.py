@@ -37,7 +37,7 @@ class Service:
     """What the plug-in asks of the service.
 
     A request is repeated when the connection fails or the service is busy, a few times. Every one may be:
-    creations carry a ``client_token``, and executions an ``event_id``.
+    creations and refreshes carry a ``client_token``, executions an ``event_id``.
     """
 
     def __init__(self, context: Any) -> None:

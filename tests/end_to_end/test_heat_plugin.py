@@ -19,6 +19,7 @@ from dev.stack import Stack
 from tests.end_to_end.answers_lost import losing_answers
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
 from tests.end_to_end.site import Party, Site
+from tests.end_to_end.telemetry import Telemetry, seconds_since
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -83,11 +84,12 @@ class Web:
         """Return the ids of the active servers in Nova."""
         return {s["id"] for s in self.owner.servers_of(self.group) if s["status"] == "ACTIVE"}
 
-    def resized(self, size: int) -> None:
+    def resized(self, size: int, *, within_seconds: float = 120) -> None:
         """Wait until the group has so many servers."""
         self.owner.api.until(
             f"/v1/groups/{self.ids['group']}",
             lambda g: (g["desired_capacity"], g["in_service"], g["status"]) == (size, size, "active"),
+            within_seconds=within_seconds,
         )
 
     def updated(self, template: str, parameters: Document) -> None:
@@ -280,18 +282,24 @@ def test_what_cannot_be_built_fails_with_the_reason_and_the_rollback_leaves_noth
     assert set(owner.trusts()) == trusts
 
 
-def test_an_update_that_fails_is_rolled_back_with_the_servers_that_were_there(
-    where: Site, make_web: MakeWeb, parameters: Document
+def test_an_update_that_fails_is_rolled_back_with_servers_in_service_all_the_time(
+    make_web: MakeWeb, parameters: Document
 ) -> None:
     web = make_web()
     servers = web.servers()
-    failing = {"template": WEB, "parameters": {**parameters, "flavor": where.flavor_too_big}}
-    web.stacks.ask("PATCH", web.path, {**failing, "disable_rollback": False})
+    nowhere = WEB.replace("role: web", "role: new").replace(
+        "      max_size: 5\n", "      max_size: 5\n      availability_zones: [nowhere]\n"
+    )
+    wanted = {"template": nowhere, "parameters": parameters, "disable_rollback": False}
+    web.stacks.ask("PATCH", web.path, wanted)
     web.stacks.until(web.path, "ROLLBACK_COMPLETE")
+    assert any("availability zone" in reason for reason in web.stacks.reasons(web.path, "group"))
     web.resized(2)
-    assert web.servers() & servers, "at least one was in service all the time"
+    assert web.servers() & servers
     web.ids = web.stacks.physical_ids(web.path)
     assert web.group["launch_configuration_id"] == web.ids["servers"]
+    assert web.group["availability_zones"] == []
+    assert {s["metadata"]["role"] for s in web.owner.servers_of(web.group)} == {"web"}
     assert len(web.owner.api.get("/v1/launch-configurations")["launch_configurations"]) == 1
 
 
@@ -478,6 +486,38 @@ def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
     stacks.until(path, "CREATE_COMPLETE")
     stacks.delete(path)
     assert owner.api.get(f"/v1/credentials/{credential['id']}")["status"] == "ok"
+
+
+@pytest.fixture
+def telemetry(owner: Party) -> Iterator[Telemetry]:
+    telemetry = Telemetry(owner)
+    yield telemetry
+    telemetry.forget()
+
+
+def test_the_example_with_alarms_of_aodh_follows_what_is_measured(
+    owner: Party, telemetry: Telemetry, stacks: Orchestration, parameters: Document
+) -> None:
+    template = (EXAMPLES / "aodh.yaml").read_text()
+    path = stacks.create("thermostat-web-aodh", template, parameters)
+    stacks.until(path, "CREATE_COMPLETE")
+    web = Web(owner, stacks, path)
+    web.resized(1)
+    assert len(telemetry.alarms_of(web.group)) == 2
+    (server_id,) = web.servers()
+    with telemetry.measured(web.group, server_id, 95):
+        began = time.monotonic()
+        web.resized(2, within_seconds=240)
+        print(f"out: two servers after {seconds_since(began)}")
+    with telemetry.measured(web.group, server_id, 5):
+        began = time.monotonic()
+        web.resized(1, within_seconds=300)
+        print(f"in: one server after {seconds_since(began)}")
+        assert stacks.outputs(path)["idle"] == "alarm"
+    group = web.group
+    stacks.delete(path)
+    assert telemetry.alarms_of(group) == []
+    assert nothing_is_left(owner)
 
 
 def secrets_of(outputs: dict[str, Any]) -> list[str]:
