@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from heat.engine import attributes, resource
 from keystoneauth1 import exceptions as keystone
 
-from .errors import Gone, Refused, Unavailable
+from .errors import Gone, Refused
 from .fields import Shape, new_document, patch_document
 from .polling import Polling
 from .service import SERVICE_TYPE, Service, endpoint_of
@@ -174,7 +174,7 @@ class ThermostatResource(resource.Resource):
             return None
         try:
             return self.attribute(name)
-        except (Gone, Unavailable):
+        except Gone:
             return None
 
     def attribute(self, name: str) -> Any:

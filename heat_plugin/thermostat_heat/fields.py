@@ -71,7 +71,7 @@ class Shape:
 def new_document(shape: Shape, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is posted, of the properties that have a value."""
     return {
-        name: bare(given[name])
+        name: bare(given[name], each)
         for name, each in shape.fields.items()
         if not each.own and given.get(name) is not None
     }
@@ -84,14 +84,15 @@ def patch_document(shape: Shape, changed: Mapping[str, Any]) -> dict[str, Any]:
         declared = shape.fields[name]
         if declared.own or (value is None and declared.reset is KEEP):
             continue
-        document[name] = declared.reset if value is None else bare(value)
+        document[name] = declared.reset if value is None else bare(value, declared)
     return document
 
 
-def bare(value: Any) -> Any:
-    """Return a value without what Heat adds to maps: None for every key that is not given."""
-    if isinstance(value, Mapping):
-        return {key: bare(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list | tuple):
-        return [bare(inner) for inner in value]
+def bare(value: Any, declared: Field) -> Any:
+    """Return a value without what Heat adds where a map's fields are declared: None for each not given."""
+    if declared.fields and isinstance(value, Mapping):
+        given = {name: inner for name, inner in value.items() if inner is not None}
+        return {name: bare(inner, declared.fields[name]) for name, inner in given.items()}
+    if declared.items is not None and isinstance(value, list):
+        return [bare(inner, declared.items) for inner in value]
     return value

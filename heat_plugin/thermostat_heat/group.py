@@ -13,7 +13,7 @@ from .errors import Gone, Refused
 from .fields import bare
 from .polling import Polling
 from .schema import properties_schema
-from .shapes import GROUP
+from .shapes import GROUP, ROLLING
 
 _STALE, _CONFLICT = 412, 409
 _STALE_MAX = 5
@@ -23,6 +23,8 @@ _MADE_OF = "launch_configuration_id"
 _HOPELESS = frozenset({"credential_error", "deleting"})
 """What no refresh comes back from; of builds that fail, it tells itself when they are too many."""
 _IN_TROUBLE = _HOPELESS | {"error"}
+_LOOKS_AT_ERROR = 20
+"""An update makes good what failed before it, but first what failed is still there to be seen."""
 
 
 class _Wait:
@@ -31,11 +33,13 @@ class _Wait:
     Args:
         size: the field of the group that says how many members are to be in service; None waits for none.
         refresh_id: the rolling replacement that is to end well.
+        patience: how often the group may be found in error.
     """
 
-    def __init__(self, *, size: str | None, refresh_id: str | None = None) -> None:
+    def __init__(self, *, size: str | None, refresh_id: str | None = None, patience: int = 0) -> None:
         self.size = size
         self.refresh_id = refresh_id
+        self.patience = patience
         self.polling = Polling()
 
 
@@ -80,6 +84,9 @@ class Group(ThermostatResource):
         if wait.size in (None, "none"):
             return True
         group = wait.polling.ask(self._show_resource)
+        if group["status"] == "error" and wait.patience:
+            wait.patience -= 1
+            raise wait.polling.later()
         _require(group, but=_IN_TROUBLE)
         if group["status"] == "frozen" or group["in_service"] >= group[wait.size]:
             return True
@@ -100,6 +107,7 @@ class Group(ThermostatResource):
         return _Wait(
             size=after["wait_for"] if resized or self._recovers else None,
             refresh_id=self._refresh(rolling) if rolling and _MADE_OF in document else None,
+            patience=_LOOKS_AT_ERROR,
         )
 
     def _patch(self, document: dict[str, Any]) -> bool:
@@ -145,7 +153,7 @@ class Group(ThermostatResource):
 
     def _refresh(self, rolling: Mapping[str, Any]) -> str:
         """Have the members replaced; return the id of the refresh."""
-        wanted = {**bare(rolling), "client_token": str(uuid.uuid4())}
+        wanted = {**bare(rolling, ROLLING), "client_token": str(uuid.uuid4())}
         return str(self.service.post("group", f"{self.path}/refreshes", wanted)["id"])
 
     def check_update_complete(self, wait: _Wait) -> bool:

@@ -128,7 +128,7 @@ _LOAD_BALANCER = Field(
     },
 )
 
-_ROLLING = Field(
+ROLLING = Field(
     kind=MAP,
     says="Members are replaced a batch at a time, and the update waits for them.",
     fields={
@@ -201,7 +201,7 @@ GROUP = Shape(
             says="How members are replaced when the launch configuration changes; by default they are not, "
             "and only new ones are made of the new one.",
             own=True,
-            fields={"rolling": _ROLLING},
+            fields={"rolling": ROLLING},
         ),
     },
 )

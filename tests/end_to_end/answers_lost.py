@@ -18,19 +18,23 @@ Lost = Callable[[str, str, int], bool]
 
 
 @contextmanager
-def losing_answers(url: str, lost: Lost) -> Iterator[str]:
-    """Yield a URL behind which everything is as behind ``url``, but for answers that are ``lost``."""
-    with ThreadingHTTPServer((_HOST, 0), _handler_for(url, lost)) as server:
+def losing_answers(url: str, lost: Lost) -> Iterator[tuple[str, list[str]]]:
+    """Yield a URL behind which everything is as behind ``url``, but for answers that are ``lost``.
+
+    Beside it, the paths whose answers were.
+    """
+    paths: list[str] = []
+    with ThreadingHTTPServer((_HOST, 0), _handler_for(url, lost, paths)) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield f"http://{_HOST}:{server.server_port}"
+            yield f"http://{_HOST}:{server.server_port}", paths
         finally:
             server.shutdown()
             thread.join()
 
 
-def _handler_for(url: str, lost: Lost) -> type[BaseHTTPRequestHandler]:
+def _handler_for(url: str, lost: Lost, paths: list[str]) -> type[BaseHTTPRequestHandler]:
     times: Counter[tuple[str, str]] = Counter()
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,6 +50,7 @@ def _handler_for(url: str, lost: Lost) -> type[BaseHTTPRequestHandler]:
             times[self.command, self.path] += 1
             self.close_connection = True
             if lost(self.command, self.path, times[self.command, self.path]):
+                paths.append(self.path)
                 return
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():

@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class StackFailed(Exception):
     """A stack did not become what was waited for; the message holds Heat's reason."""
 
 
+class NotFound(Exception):
+    """There is no such thing in Heat."""
+
+
 class Orchestration:
     """One owner's stacks."""
 
@@ -54,6 +58,8 @@ class Orchestration:
     def ask(self, method: str, path: str, document: Any = None) -> Any:
         """Return what Heat answers; raise RuntimeError with its reason where it refuses."""
         answer = requests.request(method, self._url + path, json=document, headers=self._headers, timeout=120)
+        if answer.status_code == 404:
+            raise NotFound(answer.text)
         if not answer.ok:
             raise RuntimeError(f"{answer.status_code} {answer.text}")
         return (
@@ -101,9 +107,10 @@ class Orchestration:
         return reasons[0]
 
     def delete(self, path: str) -> None:
-        """Delete a stack, and wait until it is."""
-        self.ask("DELETE", path)
-        self.until(path, "DELETE_COMPLETE")
+        """Delete a stack, and wait until it is; one that has just been is still listed for a moment."""
+        with suppress(NotFound):
+            self.ask("DELETE", path)
+            self.until(path, "DELETE_COMPLETE")
 
 
 class Laboratory:

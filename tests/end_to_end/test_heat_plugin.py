@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from openstack.connection import Connection
 from deploy.register import Catalogue
 from dev.client import Document, Refused, call_hook
 from dev.stack import Stack
-from tests.end_to_end.answers_lost import losing_answers
+from tests.end_to_end.answers_lost import Lost, losing_answers
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
 from tests.end_to_end.site import Party, Site
 from tests.end_to_end.telemetry import Telemetry, seconds_since
@@ -55,10 +56,15 @@ def heat(
         catalogue.remove(region)
 
 
+def owners_stacks(heat: str) -> Orchestration:
+    """Return the owner's stacks, by a new token: Heat remembers the catalogue that an old one came with."""
+    return Orchestration(heat, Connection(cloud=os.environ["OWNER_CLOUD"]))
+
+
 @pytest.fixture
 def stacks(heat: str, owner: Party) -> Iterator[Orchestration]:
-    """The owner's stacks, by a token that knows the catalogue as it is now; what is left is deleted."""
-    orchestration = Orchestration(heat, Connection(cloud=os.environ["OWNER_CLOUD"]))
+    """The owner's stacks; those that are left in the end are deleted."""
+    orchestration = owners_stacks(heat)
     types = wait_for_engine(orchestration)
     assert len([each for each in types if each.startswith("Thermostat::")]) == 7
     yield orchestration
@@ -121,10 +127,12 @@ def make_web(owner: Party, stacks: Orchestration, parameters: Document) -> MakeW
     return make
 
 
-def nothing_is_left(owner: Party) -> bool:
-    """Say whether the project has nothing in our tables, and no server of ours in Nova."""
-    documents = [owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")] for noun in NOUNS]
-    return not any(documents) and not [s for s in owner.cloud.compute.servers() if "thermostat-web" in s.name]
+def left_of(owner: Party) -> list[Document]:
+    """Return what the project still has in our tables, and servers of the tests' groups in Nova."""
+    documents = [each for noun in NOUNS for each in owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]]
+    return documents + [
+        {"server": s.name} for s in owner.cloud.compute.servers() if "thermostat-web" in s.name
+    ]
 
 
 def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_nothing(
@@ -146,7 +154,7 @@ def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_
     assert call_hook(outputs["scale_in_url"]).json()["capacity_after"] == 2
 
     stacks.delete(web.path)
-    assert nothing_is_left(owner)
+    assert left_of(owner) == []
     assert set(owner.trusts()) == trusts
 
 
@@ -277,7 +285,7 @@ def test_what_cannot_be_built_fails_with_the_reason_and_the_rollback_leaves_noth
     path = stacks.create("thermostat-web-big", WEB, too_big, disable_rollback=False)
     stacks.until(path, "ROLLBACK_COMPLETE")
     assert any("No valid host was found" in reason for reason in stacks.reasons(path, "group"))
-    assert nothing_is_left(owner)
+    assert left_of(owner) == []
     stacks.delete(path)
     assert set(owner.trusts()) == trusts
 
@@ -320,7 +328,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(RuntimeError, match=said):
         stacks.create("thermostat-web-odd", WEB.replace(what, instead, 1), parameters)
-    assert nothing_is_left(owner)
+    assert left_of(owner) == []
 
 
 def test_the_services_own_sentence_is_the_reason_of_a_refusal(
@@ -346,40 +354,46 @@ def test_an_abandoned_stack_leaves_everything_and_another_adopts_it(
     assert stacks.outputs(path)["scale_out_url"] == url
 
 
-def test_an_answer_that_is_lost_makes_nothing_twice(
-    owner: Party, stack: Stack, make_web: MakeWeb, catalogue: Catalogue, region: str, heat: str
-) -> None:
-    with losing_answers(stack.url, lambda method, path, times: method == "POST" and times == 1) as url:
+@contextmanager
+def unreliable(stack: Stack, catalogue: Catalogue, region: str, lost: Lost) -> Iterator[list[str]]:
+    """Have the catalogue name a way on which answers get lost; yield the paths where they were."""
+    with losing_answers(stack.url, lost) as (url, paths):
         catalogue.register(url, region)
-        try:
-            make_web()
-        finally:
-            catalogue.register(stack.url, region)
+        yield paths
+    catalogue.register(stack.url, region)
+
+
+def test_an_answer_that_is_lost_makes_nothing_twice(
+    heat: str, owner: Party, stack: Stack, catalogue: Catalogue, region: str, parameters: Document
+) -> None:
+    def once(method: str, _path: str, times: int) -> bool:
+        return method == "POST" and times == 1
+
+    with unreliable(stack, catalogue, region, once) as paths:
+        stacks = owners_stacks(heat)
+        path = stacks.create("thermostat-web", WEB, parameters)
+        stacks.until(path, "CREATE_COMPLETE")
     counts = {noun: len(owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]) for noun in NOUNS}
     made = {"groups": 1, "launch-configurations": 1, "credentials": 1, "policies": 2}
     assert counts == {noun: made.get(noun, 0) for noun in NOUNS}
+    assert len(paths) == 6
+    stacks.delete(path)
 
 
 def test_what_was_made_while_all_answers_were_lost_is_found_by_the_rollback(
-    owner: Party,
-    stack: Stack,
-    stacks: Orchestration,
-    parameters: Document,
-    catalogue: Catalogue,
-    region: str,
+    heat: str, owner: Party, stack: Stack, catalogue: Catalogue, region: str, parameters: Document
 ) -> None:
     def of_the_first_creation(method: str, path: str, times: int) -> bool:
         return (method, path) == ("POST", "/v1/groups") and times <= 3
 
-    with losing_answers(stack.url, of_the_first_creation) as url:
-        catalogue.register(url, region)
-        try:
-            path = stacks.create("thermostat-web-lost", WEB, parameters, disable_rollback=False)
-            stacks.until(path, "ROLLBACK_COMPLETE")
-        finally:
-            catalogue.register(stack.url, region)
+    with unreliable(stack, catalogue, region, of_the_first_creation) as paths:
+        stacks = owners_stacks(heat)
+        path = stacks.create("thermostat-web-lost", WEB, parameters, disable_rollback=False)
+        stacks.until(path, "ROLLBACK_COMPLETE")
+    assert len(paths) == 3
     assert any("cannot be reached" in reason for reason in stacks.reasons(path, "group"))
-    assert nothing_is_left(owner)
+    assert left_of(owner) == []
+    stacks.delete(path)
 
 
 MOTION = """
@@ -469,7 +483,7 @@ def test_alarms_schedules_and_policies_of_every_kind_are_made_changed_and_switch
     assert (web.show("alarms", "busy")["enabled"], web.show("alarms", "either")["enabled"]) == (True, False)
     assert web.show("policies", "tracking")["mode"] == "shadow"
     web.stacks.delete(web.path)
-    assert nothing_is_left(web.owner)
+    assert left_of(web.owner) == []
 
 
 def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
@@ -517,7 +531,7 @@ def test_the_example_with_alarms_of_aodh_follows_what_is_measured(
     group = web.group
     stacks.delete(path)
     assert telemetry.alarms_of(group) == []
-    assert nothing_is_left(owner)
+    assert left_of(owner) == []
 
 
 def secrets_of(outputs: dict[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from heat_plugin.thermostat_heat.fields import bare, new_document, patch_document
-from heat_plugin.thermostat_heat.shapes import GROUP, WEBHOOK, schedule_patch
+from heat_plugin.thermostat_heat.fields import new_document, patch_document
+from heat_plugin.thermostat_heat.shapes import GROUP, LAUNCH_CONFIGURATION, WEBHOOK, schedule_patch
 from heat_plugin.thermostat_heat.watching import POLICY, alarm_patch, kind_of_policy
 
 
@@ -22,7 +22,18 @@ def test_maps_lose_what_heat_adds_to_them() -> None:
     assert new_document(POLICY, {"steps": steps}) == {
         "steps": [{"upper": 10, "adjustment": 0}, {"lower": 10, "adjustment": 2}]
     }
-    assert bare({"out": {"select": None, "limits": None}, "flag": False}) == {"out": {}, "flag": False}
+    behavior = {"scale_out": {"select": None, "limits": None, "stabilization": 0}, "scale_in": None}
+    assert new_document(POLICY, {"behavior": behavior, "act": False}) == {
+        "behavior": {"scale_out": {"stabilization": 0}},
+        "act": False,
+    }
+
+
+def test_what_is_passed_on_as_it_is_keeps_its_nulls() -> None:
+    stack = {"template": {"parameters": None}, "parameters": {"key": None}, "files": None, "tags": ["a"]}
+    assert new_document(LAUNCH_CONFIGURATION, {"stack": stack}) == {
+        "stack": {"template": {"parameters": None}, "parameters": {"key": None}, "tags": ["a"]}
+    }
 
 
 @pytest.mark.parametrize(
