@@ -10,7 +10,7 @@ from heat.engine import attributes, resource
 from keystoneauth1 import exceptions as keystone
 
 from .errors import Gone, Refused
-from .fields import Shape, new_document, patch_document
+from .fields import Shape, differing, new_document, patch_document
 from .polling import Polling
 from .service import SERVICE_TYPE, Service, endpoint_of
 
@@ -32,12 +32,14 @@ class ThermostatResource(resource.Resource):
     Attributes:
         shape: the noun, with its properties.
         shown: attributes that are fields of the service's document.
+        recovers: the last that was done to it failed.
     """
 
     shape: ClassVar[Shape]
     shown: ClassVar[frozenset[str]] = frozenset()
     always_replace_on_check_failed = False
     signal_needs_metadata_updates = False
+    recovers = False
 
     @classmethod
     def is_service_available(cls, context: Any) -> tuple[bool, str | None]:
@@ -94,9 +96,19 @@ class ThermostatResource(resource.Resource):
     def handle_update(self, json_snippet: Any, _tmpl_diff: Any, prop_diff: dict[str, Any]) -> Any:
         """Change what the template changed, and nothing else."""
         after = json_snippet.properties(self.properties_schema, self.context)
-        document = self.patch_document(prop_diff, after)
+        document = self.patch_document(self.changes(prop_diff, after), after)
         if document:
             self.changed(self.service.patch(self.shape.noun, self.path, document))
+
+    def changes(self, prop_diff: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the properties that change.
+
+        Heat knows the difference to what it last completed. Where something failed since, nobody knows how
+        far it came: then it is the difference to what is there.
+        """
+        if not self.recovers:
+            return prop_diff
+        return differing(self.shape, self._show_resource(), after)
 
     def patch_document(self, changed: dict[str, Any], _after: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is patched, of changed properties."""
@@ -110,7 +122,8 @@ class ThermostatResource(resource.Resource):
 
     def _needs_update(self, *arguments: Any, **named: Any) -> bool:
         """Say whether there is something to do: what failed is made good, also by the same template."""
-        return bool(super()._needs_update(*arguments, **named)) or self.status == self.FAILED
+        self.recovers = self.status == self.FAILED
+        return bool(super()._needs_update(*arguments, **named)) or self.recovers
 
     def needs_replace_failed(self) -> bool:
         """Say whether one that failed is made anew: only where it does not exist, or is on its way out."""

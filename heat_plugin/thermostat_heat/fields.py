@@ -88,6 +88,20 @@ def patch_document(shape: Shape, changed: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
+def differing(shape: Shape, present: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties in which a document is not yet as it is to be; None for one that is dropped."""
+    changed: dict[str, Any] = {}
+    for name, declared in shape.fields.items():
+        if declared.own or not declared.updatable:
+            continue
+        wanted, has = after.get(name), present.get(name)
+        if wanted is None and (declared.reset is KEEP or has in (None, declared.reset)):
+            continue
+        if wanted is None or bare(wanted, declared) != has:
+            changed[name] = wanted
+    return changed
+
+
 def bare(value: Any, declared: Field) -> Any:
     """Return a value without what Heat adds where a map's fields are declared: None for each not given."""
     if declared.fields and isinstance(value, Mapping):

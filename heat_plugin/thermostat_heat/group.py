@@ -19,6 +19,8 @@ _STALE, _CONFLICT = 412, 409
 _STALE_MAX = 5
 _SIZES = frozenset({"min_size", "max_size"})
 _MADE_OF = "launch_configuration_id"
+_SIZE = "desired_capacity"
+"""In the resource's data: what the template said of the size when it was last heeded."""
 
 _HOPELESS = frozenset({"credential_error", "deleting"})
 """What no refresh comes back from; of builds that fail, it tells itself when they are too many."""
@@ -70,10 +72,10 @@ class Group(ThermostatResource):
         "refs": live("The ids of the members' servers or stacks."),
         "refs_map": live("The ids of the members' servers or stacks, by the members' names."),
     }
-    _recovers = False
 
     def made(self, _document: Mapping[str, Any]) -> _Wait:
         """Wait for its first members."""
+        self._note_size(self.properties["desired_capacity"])
         return _Wait(size=self.properties["wait_for"])
 
     def check_create_complete(self, wait: _Wait) -> bool:
@@ -92,23 +94,41 @@ class Group(ThermostatResource):
             return True
         raise wait.polling.later()
 
-    def _needs_update(self, *arguments: Any, **named: Any) -> bool:
-        self._recovers = self.status == self.FAILED
-        return super()._needs_update(*arguments, **named)
-
     def handle_update(self, json_snippet: Any, _tmpl_diff: Any, prop_diff: dict[str, Any]) -> _Wait:
         """Change what the template changed; a new launch configuration as ``update_policy`` says."""
         after = json_snippet.properties(self.properties_schema, self.context)
-        document = self.patch_document(prop_diff, after)
-        if _MADE_OF in document:
+        document = self.patch_document(self.changes(prop_diff, after), after)
+        document = {**document, **self._size(prop_diff, after["desired_capacity"])}
+        replaces = _MADE_OF in document or self.recovers
+        if replaces:
             self._stop_refresh()
         resized = self._patch(document) if document else False
+        self._note_size(after["desired_capacity"])
         rolling = (after["update_policy"] or {}).get("rolling")
         return _Wait(
-            size=after["wait_for"] if resized or self._recovers else None,
-            refresh_id=self._refresh(rolling) if rolling and _MADE_OF in document else None,
+            size=after["wait_for"] if resized or self.recovers else None,
+            refresh_id=self._refresh(rolling) if rolling and replaces else None,
             patience=_LOOKS_AT_ERROR,
         )
+
+    def patch_document(self, changed: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is patched, without the size, which has a rule of its own."""
+        return super().patch_document({**changed, "desired_capacity": None}, after)
+
+    def _size(self, prop_diff: Mapping[str, Any], wanted: int | None) -> dict[str, int]:
+        """Return the size to set: the template's, if it was not the template's when it was last set.
+
+        What Heat last completed does not tell: an update that failed may have set a size, and the rollback is
+        to set it back. Only where nothing is noted, as after an adoption, Heat's difference decides.
+        """
+        noted = self.data().get(_SIZE)
+        changed = "desired_capacity" in prop_diff if noted is None else noted != str(wanted)
+        return {"desired_capacity": wanted} if changed and wanted is not None else {}
+
+    def _note_size(self, wanted: int | None) -> None:
+        """Note the size that the template says, after it was set."""
+        if self.data().get(_SIZE) != str(wanted):
+            self.data_set(_SIZE, str(wanted))
 
     def _patch(self, document: dict[str, Any]) -> bool:
         """Change the group; say whether a size was set.

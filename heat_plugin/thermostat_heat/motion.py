@@ -103,6 +103,12 @@ class Schedule(_Switched):
         "last_firing": live("How it last fired."),
     }
 
+    def changes(self, prop_diff: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what changes: after a failure everything, also what is not to be there."""
+        if not self.recovers:
+            return prop_diff
+        return {name: after[name] for name, field in self.shape.fields.items() if field.updatable}
+
     def patch_document(self, changed: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is patched: times and actions as a whole."""
         document = schedule_patch(changed, dict(after))

@@ -98,6 +98,13 @@ class Webhook(ThermostatResource):
         self.data_set(_URL, document["url"], redact=True)
         self.changed(document)
 
+    def changes(self, prop_diff: dict[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what changes; a signature does not by its secret alone, which is not shown."""
+        found = super().changes(prop_diff, after)
+        if self.recovers and "signature" in found and "signature" not in prop_diff:
+            del found["signature"]
+        return found
+
     def changed(self, document: Mapping[str, Any]) -> None:
         """Keep a secret that was made for signatures."""
         signature = document["signature"]

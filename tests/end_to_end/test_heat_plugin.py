@@ -130,9 +130,8 @@ def make_web(owner: Party, stacks: Orchestration, parameters: Document) -> MakeW
 def left_of(owner: Party) -> list[Document]:
     """Return what the project still has in our tables, and servers of the tests' groups in Nova."""
     documents = [each for noun in NOUNS for each in owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]]
-    return documents + [
-        {"server": s.name} for s in owner.cloud.compute.servers() if "thermostat-web" in s.name
-    ]
+    servers = [s for s in owner.cloud.compute.servers() if "thermostat-web" in s.name]
+    return documents + [{"server": s.name} for s in servers if s.task_state != "deleting"]
 
 
 def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_nothing(
@@ -373,11 +372,11 @@ def test_an_answer_that_is_lost_makes_nothing_twice(
         stacks = owners_stacks(heat)
         path = stacks.create("thermostat-web", WEB, parameters)
         stacks.until(path, "CREATE_COMPLETE")
-    counts = {noun: len(owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]) for noun in NOUNS}
+        counts = {noun: len(owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]) for noun in NOUNS}
+        stacks.delete(path)
     made = {"groups": 1, "launch-configurations": 1, "credentials": 1, "policies": 2}
     assert counts == {noun: made.get(noun, 0) for noun in NOUNS}
-    assert len(paths) == 6
-    stacks.delete(path)
+    assert len(paths) == 7
 
 
 def test_what_was_made_while_all_answers_were_lost_is_found_by_the_rollback(
@@ -390,10 +389,10 @@ def test_what_was_made_while_all_answers_were_lost_is_found_by_the_rollback(
         stacks = owners_stacks(heat)
         path = stacks.create("thermostat-web-lost", WEB, parameters, disable_rollback=False)
         stacks.until(path, "ROLLBACK_COMPLETE")
+        assert left_of(owner) == []
+        assert any("cannot be reached" in reason for reason in stacks.reasons(path, "group"))
+        stacks.delete(path)
     assert len(paths) == 3
-    assert any("cannot be reached" in reason for reason in stacks.reasons(path, "group"))
-    assert left_of(owner) == []
-    stacks.delete(path)
 
 
 MOTION = """
@@ -489,7 +488,7 @@ def test_alarms_schedules_and_policies_of_every_kind_are_made_changed_and_switch
 def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
     owner: Party, stacks: Orchestration, parameters: Document
 ) -> None:
-    made = owner.application_credential("thermostat-web")
+    made = owner.application_credential(f"thermostat-web-{os.getpid()}")
     credential = owner.api.post(
         "/v1/credentials", {"name": "handed", "type": "application_credential", **made}
     )

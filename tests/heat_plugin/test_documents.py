@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heat_plugin.thermostat_heat.fields import new_document, patch_document
+from heat_plugin.thermostat_heat.fields import differing, new_document, patch_document
 from heat_plugin.thermostat_heat.shapes import GROUP, LAUNCH_CONFIGURATION, WEBHOOK, schedule_patch
 from heat_plugin.thermostat_heat.watching import POLICY, alarm_patch, kind_of_policy
 
@@ -60,6 +60,20 @@ def test_what_is_dropped_goes_back_to_its_default() -> None:
         "scale_in": True,
         "missing_value": None,
     }
+
+
+def test_after_a_failure_what_differs_from_what_is_there_is_patched() -> None:
+    present = {"name": "a", "min_size": 1, "max_size": 5, "load_balancers": [{"pool_id": "p"}], "cooldown": 7}
+    after = {"name": "a", "min_size": 1, "max_size": 9, "wait_for": "none", "cooldown": None}
+    changed = differing(GROUP, present, after)
+    assert changed == {"max_size": 9, "load_balancers": None}
+    assert patch_document(GROUP, changed) == {"max_size": 9, "load_balancers": []}
+
+
+def test_what_another_type_of_policy_has_is_no_difference() -> None:
+    present = {"type": "steps", "steps": [{"lower": None, "upper": 1, "adjustment": 1}], "warmup": None}
+    after = {"type": "steps", "steps": [{"lower": None, "upper": 1, "adjustment": 2}], "statistic": None}
+    assert differing(POLICY, present, after) == {"steps": after["steps"]}
 
 
 def test_a_policy_stays_of_its_kind() -> None:
