@@ -9,7 +9,9 @@ from enum import StrEnum
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
+from chalicelib.core.heat import Asked, HeatTarget, require_resizable
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId, RefreshId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.pool import OVERDUE_AFTER, PENDING_LONGEST, GroupPools, Pool
 
 
@@ -38,13 +40,14 @@ class TroubleKind(StrEnum):
     CREDENTIAL = "credential"  # Keystone no longer lets us act for the owner
     REFUSED = "refused"  # the cloud refuses the request itself: quota, unknown image, policy
     BUILD = "build"  # servers are accepted and then fail to build
+    REMOVAL = "removal"  # what is to go cannot be deleted; new members may well be made
     CLOUD = "cloud"  # the cloud is busy, broken or out of reach
     BALANCER = "balancer"  # members cannot enter or leave a pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a group creates nothing at present.
+    """Why a group does not get what it wants at present.
 
     Attributes:
         reason: a sentence for the owner, with the cloud's own words.
@@ -91,6 +94,7 @@ class Observed:
         pool_trouble: why members cannot enter or leave a pool; servers come and go all the same.
         pools_busy_since: since when a load balancer has been PENDING while something was due.
         outdated: members that count and are of another launch configuration than the group's.
+        asked: what Heat was asked for last, of a group in Heat, until its effect is seen.
     """
 
     generation: int = 0
@@ -101,6 +105,7 @@ class Observed:
     trouble: Trouble | None = None
     pool_trouble: Trouble | None = None
     pools_busy_since: datetime | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,9 @@ class Group:
     """What an owner wants; written only on the ``generation`` it was read at.
 
     Attributes:
+        kind: what its members are: what its first launch configuration describes; it never changes.
+        launch_configuration_id: what members that we own are made from; None of a group in Heat.
+        heat: the group in a Heat stack that is resized from outside; None where we own the members.
         desired_capacity: the single truth about how many members there should be.
         cooldown_seconds: the group's own cooldown, which holds beside the policy's.
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
@@ -123,7 +131,7 @@ class Group:
     project_id: ProjectId
     id: GroupId
     name: str
-    launch_configuration_id: LaunchConfigurationId
+    launch_configuration_id: LaunchConfigurationId | None
     credential_id: CredentialId
     bounds: Bounds
     desired_capacity: int
@@ -133,6 +141,7 @@ class Group:
     build_timeout_seconds: int
     created_at: datetime
     updated_at: datetime
+    kind: LaunchType = LaunchType.SERVER
     generation: int = 1
     deleting: bool = False
     freeze: Freeze | None = None
@@ -141,6 +150,7 @@ class Group:
     changes: tuple[Change, ...] = ()
     refresh_id: RefreshId | None = None
     observed: Observed = field(default_factory=Observed)
+    heat: HeatTarget | None = None
     fingerprint: str | None = None
     load_balancers: tuple[Pool, ...] = ()
     former_pools: tuple[PoolId, ...] = ()
@@ -179,8 +189,19 @@ class Group:
             stuck=busy_since is not None and now - busy_since >= PENDING_LONGEST,
         )
 
+    @property
+    def owned_configuration_id(self) -> LaunchConfigurationId:
+        """What new members are made from; only for a group whose members we own."""
+        assert self.launch_configuration_id is not None, "a group in Heat launches nothing"
+        return self.launch_configuration_id
+
     def may_create(self, now: datetime) -> bool:
         """Return whether new members may be asked for at ``now``, as far as trouble goes."""
+        trouble = self.trouble
+        return trouble is None or trouble.kind is TroubleKind.REMOVAL or self.may_retry(now)
+
+    def may_retry(self, now: datetime) -> bool:
+        """Return whether what failed may be tried again at ``now``."""
         trouble = self.trouble
         return trouble is None or (trouble.retry_at is not None and trouble.retry_at <= now)
 
@@ -242,3 +263,14 @@ def require_within(bounds: Bounds, desired_capacity: int) -> None:
             f"desired_capacity {desired_capacity} is outside min_size {bounds.min_size} "
             f"and max_size {bounds.max_size}.",
         )
+
+
+def require_possible(group: Group) -> None:
+    """Refuse a group that wants what it may not, or could come to want what it cannot have.
+
+    Raises:
+        Invalid: as ``require_within``, or as ``heat.require_resizable``.
+    """
+    require_within(group.bounds, group.desired_capacity)
+    if group.heat is not None:
+        require_resizable(group.heat, group.bounds)

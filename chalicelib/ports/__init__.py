@@ -15,11 +15,13 @@ from chalicelib.ports.balancing import Balancers
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.monitoring import Monitoring
+from chalicelib.ports.orchestration import Orchestration
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
+from chalicelib.ports.stacks import Rehearsals
 from chalicelib.ports.storage import (
     Credentials,
     GroupKey,
@@ -122,6 +124,8 @@ class Services:
     identity: Identity
     clouds: Clouds
     balancers: Balancers
+    rehearsals: Rehearsals
+    orchestration: Orchestration
     monitoring: Mapping[Backend, Monitoring]
     queue: Queue
     web: Web

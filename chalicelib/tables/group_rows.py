@@ -16,7 +16,9 @@ from pynamodb.indexes import KeysOnlyProjection
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
+from chalicelib.core.heat import HeatTarget
 from chalicelib.core.ids import GroupId, PoolId, WebhookId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.pool import Pool
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
@@ -38,7 +40,7 @@ class GroupRow(Row):
     project_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
     name = UnicodeAttribute()
-    launch_configuration_id = UnicodeAttribute()
+    launch_configuration_id = UnicodeAttribute(null=True)
     credential_id = UnicodeAttribute()
     bounds = DocumentAttribute(Bounds)
     desired_capacity = NumberAttribute()
@@ -48,6 +50,7 @@ class GroupRow(Row):
     build_timeout_seconds = NumberAttribute()
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
+    kind = WordAttribute(LaunchType)
     generation = NumberAttribute()
     deleting = BooleanAttribute()
     freeze = DocumentAttribute(Freeze, null=True)
@@ -56,6 +59,7 @@ class GroupRow(Row):
     changes = DocumentAttribute(tuple[Change, ...])
     refresh_id = UnicodeAttribute(null=True)
     observed = DocumentAttribute(Observed)
+    heat = DocumentAttribute(HeatTarget, null=True)
     fingerprint = UnicodeAttribute(null=True)
     load_balancers = DocumentAttribute(tuple[Pool, ...], default=())
     former_pools = DocumentAttribute(tuple[PoolId, ...], default=())
@@ -66,7 +70,7 @@ class GroupRow(Row):
     lease_until = UTCDateTimeAttribute(null=True)
 
 
-_WANTED = {field.name for field in fields(Group)} - {"project_id", "id", "created_at", "observed"}
+_WANTED = {field.name for field in fields(Group)} - {"project_id", "id", "created_at", "kind", "observed"}
 """What an owner's change may write; what was observed belongs to the lease."""
 
 

@@ -10,6 +10,7 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeA
 from chalicelib.core.activity import Activity
 from chalicelib.core.group import Group
 from chalicelib.core.ids import MemberId, PoolId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import TO_GO, Member, MemberState
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost, Page
 from chalicelib.tables.activities import activity_row
@@ -31,10 +32,11 @@ class MemberRow(Row):
     group_id = UnicodeAttribute()
     name = UnicodeAttribute()
     state = WordAttribute(MemberState)
-    launch_configuration_id = UnicodeAttribute()
+    launch_configuration_id = UnicodeAttribute(null=True)
     availability_zone = UnicodeAttribute(null=True)
     requested_at = UTCDateTimeAttribute()
     created_at = UTCDateTimeAttribute()
+    kind = WordAttribute(LaunchType)
     resource_id = UnicodeAttribute(null=True)
     labelled = BooleanAttribute()
     protected = BooleanAttribute()

@@ -24,6 +24,7 @@ def main() -> None:
         delete_seconds=arguments.delete_seconds,
         balancing_seconds=arguments.balancing_seconds,
         token_seconds=arguments.token_seconds,
+        heat_seconds=arguments.heat_seconds,
     ) as cloud:
         names = ", ".join(user.name for user in cloud.world.users.values())
         print(
@@ -47,6 +48,9 @@ def _arguments() -> argparse.Namespace:
         "--balancing-seconds", type=float, default=1.0, help="of a change to a load balancer (%(default)s)"
     )
     parser.add_argument("--token-seconds", type=float, default=3600.0, help="life of a token (%(default)s)")
+    parser.add_argument(
+        "--heat-seconds", type=float, default=0.0, help="Heat's own time for each resource (%(default)s)"
+    )
     return parser.parse_args()
 
 

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 from dev.simcloud.records import (
     Alarm,
     ApplicationCredential,
+    Endpoint,
     Flavor,
     Grant,
     LoadBalancer,
     Pool,
     PoolMember,
     Project,
+    RegisteredService,
     Server,
     Token,
     Trust,
@@ -110,6 +112,8 @@ class World:
     load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     pool_members: dict[str, PoolMember] = field(default_factory=dict)
+    services: dict[str, RegisteredService] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
     stacks: dict[str, Stack] = field(default_factory=dict)
     stack_resources: dict[str, StackResource] = field(default_factory=dict)
     stack_events: dict[str, StackEvent] = field(default_factory=dict)

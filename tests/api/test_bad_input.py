@@ -13,6 +13,7 @@ HUGE = 10**400
 DEEP = '{"a":' * 400 + "1" + "}" * 400
 
 POOL: dict[str, Any] = {"pool_id": NO_SUCH_ID, "protocol_port": 80}
+HEAT = {"stack": "shop", "resource": "asg", "adjust": "parameter", "parameter": "size"}
 GROUP: dict[str, Any] = {
     "name": "web",
     "launch_configuration_id": "{launch_configuration_id}",
@@ -80,6 +81,13 @@ LEFT_OUT = object()
 
 def _but(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **changes}.items() if value is not LEFT_OUT}
+
+
+STACK: dict[str, Any] = {"template": "heat_template_version: 2018-08-31"}
+
+
+def _stack(**changes: Any) -> dict[str, Any]:
+    return {"name": "web", "type": "stack", "stack": _but(STACK, **changes)}
 
 
 def _server(**changes: Any) -> dict[str, Any]:
@@ -176,7 +184,47 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     # Groups: missing, of the wrong type, out of range, contradictory, naming what is not there.
     *(
         ("POST /v1/groups", _but(GROUP, **{name: LEFT_OUT}), "request.body")
-        for name in ("name", "launch_configuration_id", "credential_id", "max_size")
+        for name in ("name", "credential_id", "max_size")
+    ),
+    ("POST /v1/groups", _but(GROUP, launch_configuration_id=LEFT_OUT), "group.kind"),
+    ("POST /v1/groups", _but(GROUP, heat=HEAT), "group.kind"),
+    *(
+        ("POST /v1/groups", _but(GROUP, launch_configuration_id=LEFT_OUT, heat={**HEAT, **wrong}), code)
+        for wrong, code in (
+            ({"stack": "no such/stack"}, "request.body"),
+            ({"resource": ""}, "request.body"),
+            ({"adjust": "both"}, "request.body"),
+            ({"stack_id": "1"}, "request.body"),
+            ({"policies": [{"resource": "up", "adjustment": 1}]}, "group.heat_adjust"),
+            ({"parameter": None}, "group.heat_adjust"),
+            ({"adjust": "signal"}, "group.heat_adjust"),
+            ({"adjust": "signal", "parameter": None}, "group.heat_adjust"),
+            (
+                {"adjust": "signal", "parameter": None, "policies": [{"resource": "up", "adjustment": 0}]},
+                "group.heat_policies",
+            ),
+            (
+                {
+                    "adjust": "signal",
+                    "parameter": None,
+                    "policies": [{"resource": "up", "adjustment": 1}] * 2,
+                },
+                "group.heat_policies",
+            ),
+            ({}, "group.heat_stack"),
+        )
+    ),
+    *(
+        (
+            "POST /v1/groups",
+            _but(GROUP, launch_configuration_id=LEFT_OUT, heat=HEAT, **field),
+            "group.heat_field",
+        )
+        for field in (
+            {"removal_order": "newest"},
+            {"availability_zones": ["a"]},
+            {"build_timeout": 60},
+        )
     ),
     ("POST /v1/groups", _but(GROUP, name=""), "request.body"),
     ("POST /v1/groups", _but(GROUP, name="x" * 256), "request.body"),
@@ -441,8 +489,43 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("PATCH /v1/policies/{policy_id}", {"metric": "cpu"}, "policy.field"),
     ("PATCH /v1/policies/{policy_id}", {"evaluation": None}, "request.body"),
     # Launch configurations.
-    ("POST /v1/launch-configurations", {"name": "web"}, "request.body"),
-    ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "request.body"),
+    ("POST /v1/launch-configurations", {"name": "web"}, "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _but(SERVICE, type="pod"), "request.body"),
+    ("POST /v1/launch-configurations", _but(SERVICE, stack=STACK), "launch_configuration.type"),
+    ("POST /v1/launch-configurations", {"name": "web", "stack": STACK}, "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _stack(template=LEFT_OUT), "request.body"),
+    ("POST /v1/launch-configurations", _stack(template=""), "request.body"),
+    ("POST /v1/launch-configurations", _stack(template=[]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(files={str(n): "" for n in range(101)}), "request.body"),
+    ("POST /v1/launch-configurations", _stack(files={"a": 1}), "request.body"),
+    (
+        "POST /v1/launch-configurations",
+        _stack(parameters={"p": "x" * 33_000}),
+        "launch_configuration.too_large",
+    ),
+    (
+        "POST /v1/launch-configurations",
+        _stack(parameters={"p": json.loads(DEEP)}),
+        "launch_configuration.too_deep",
+    ),
+    (
+        "POST /v1/launch-configurations",
+        _stack(template={"r": json.loads(DEEP)}),
+        "launch_configuration.too_deep",
+    ),
+    ("POST /v1/launch-configurations", _stack(environment="a: b"), "request.body"),
+    (
+        "POST /v1/launch-configurations",
+        _stack(environment={"parameter_defaults": [1]}),
+        "launch_configuration.environment",
+    ),
+    ("POST /v1/launch-configurations", _stack(timeout_minutes=0), "request.body"),
+    ("POST /v1/launch-configurations", _stack(timeout_minutes=1441), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["a,b"]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["a" * 81]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["thermostat:group:x"]), "launch_configuration.tags"),
+    ("POST /v1/launch-configurations", _stack(unknown=1), "request.body"),
     ("POST /v1/launch-configurations", _server(flavor=LEFT_OUT), "request.body"),
     ("POST /v1/launch-configurations", _server(image=LEFT_OUT), "launch_configuration.image"),
     ("POST /v1/launch-configurations", _server(networks="some"), "request.body"),
@@ -471,6 +554,7 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("POST /v1/credentials", _but(TRUST, type="password"), "request.body"),
     ("POST /v1/credentials", _but(TRUST, type=[]), "request.body"),
     ("POST /v1/credentials", _but(TRUST, roles=[]), "request.body"),
+    ("POST /v1/credentials", _but(TRUST, redelegation="yes"), "request.body"),
     ("POST /v1/credentials", _but(TRUST, roles=["member"] * 11), "request.body"),
     ("POST /v1/credentials", _but(TRUST, application_credential_secret=SECRET), "request.body"),
     ("POST /v1/credentials", _but(HANDED, application_credential_id=LEFT_OUT), "request.body"),

@@ -8,6 +8,7 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.group import Freeze
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import AlreadyDecided
 from tests.core.factories import (
@@ -28,6 +29,7 @@ def test_a_group_comes_back_as_it_was_stored(storage: Storage) -> None:
         freeze=Freeze(reason="Weihnachten ☃", until=NOW),
         cooldowns=(a_stamp(), a_stamp(under_way_until=NOW)),
         trouble=a_trouble(retry_at=None),
+        kind=LaunchType.STACK,
         fingerprint="f",
     )
     assert storage.groups.get(group.project_id, group.id) == group
@@ -147,7 +149,7 @@ def test_uses_follow_a_group_to_another_launch_configuration(storage: Storage) -
     other = a_launch_configuration(project_id=storage.project, id=LaunchConfigurationId("other"))
     storage.launch_configurations.create(other, QUOTA)
     storage.groups.change(was, replace(was, launch_configuration_id=other.id), QUOTA, storage.an_activity())
-    storage.launch_configurations.delete(storage.project, was.launch_configuration_id)
+    storage.launch_configurations.delete(storage.project, was.owned_configuration_id)
     with pytest.raises(Conflict, match="used"):
         storage.launch_configurations.delete(storage.project, other.id)
 
