@@ -28,12 +28,16 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class DocumentAttribute(Attribute[T]):
-    """A frozen value, or a tuple of some, as one JSON string."""
+    """A frozen value, or a tuple of some, as one JSON string.
+
+    Args:
+        default: what rows have that were written before there was such an attribute.
+    """
 
     attr_type = STRING
 
-    def __init__(self, type_: type[T], *, null: bool = False) -> None:
-        super().__init__(null=null)
+    def __init__(self, type_: type[T], *, null: bool = False, default: T | None = None) -> None:
+        super().__init__(null=null, default=default)
         self._decoder = msgspec.json.Decoder(type_, dec_hook=_decode)
 
     def serialize(self, value: T) -> str:
