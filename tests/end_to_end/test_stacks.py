@@ -109,7 +109,7 @@ def looked_at(owner: Party, group: Document) -> Document:
 
 def test_a_stack_that_fails_is_said_in_heats_words_and_replaced(owner: Party, where: Site) -> None:
     group = make_group(owner, launch(where, where.flavor_too_big), desired_capacity=1)
-    failing = owner.api.until(path(group), lambda g: g["status"] == "error", within_seconds=120)
+    failing = owner.api.until(path(group), lambda g: g["status"] == "error", within_seconds=300)
     assert "CREATE_FAILED" in failing["status_reason"]
     assert "No valid host" in failing["status_reason"]
     assert failing["retry_at"]
