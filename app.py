@@ -31,6 +31,7 @@ from chalicelib.api import (
     members,
     notices,
     policies,
+    refreshes,
     samples,
     schedules,
     service,
@@ -58,6 +59,7 @@ for noun in (
     intakes,
     samples,
     schedules,
+    refreshes,
 ):
     app.register_blueprint(noun.blueprint)
 

@@ -38,6 +38,7 @@ from chalicelib.tables.members import MemberTable
 from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.refreshes import RefreshTable
 from chalicelib.tables.roster import MemberRoster
 from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
@@ -74,6 +75,7 @@ def services() -> Services:
         alarms=AlarmTable(database, found.limits.shards),
         alarm_history=AlarmHistoryTable(database),
         schedules=ScheduleTable(database, found.limits.shards),
+        refreshes=RefreshTable(database),
         webhooks=WebhookTable(database, found.limits.shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),

@@ -78,6 +78,7 @@ class World:
             policy_states=fakes.FakePolicyStates(self.memory),
             alarms=fakes.FakeAlarms(self.memory, self.limits.shards),
             alarm_history=fakes.FakeAlarmHistory(self.memory),
+            refreshes=fakes.FakeRefreshes(self.memory),
             schedules=fakes.FakeSchedules(self.memory, self.limits.shards),
             webhooks=fakes.FakeWebhooks(self.memory, self.limits.shards),
             executions=fakes.FakeExecutions(self.memory),

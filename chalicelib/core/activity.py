@@ -23,6 +23,10 @@ class ActivityKind(StrEnum):
     MEMBER_REMOVED = "member_removed"
     MEMBER_GONE = "member_gone"
     STRAY_REMOVED = "stray_removed"
+    REFRESH_BEGUN = "refresh_begun"
+    REFRESH_PAUSED = "refresh_paused"
+    REFRESH_RESUMED = "refresh_resumed"
+    REFRESH_ENDED = "refresh_ended"
     SOURCE_SILENT = "source_silent"
     SOURCE_HEARD = "source_heard"
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
-from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId, RefreshId
 from chalicelib.core.launch import LaunchType
 
 
@@ -88,12 +88,14 @@ class Observed:
         settled: nothing was left to do for that generation.
         current_size: members that count, in service or on their way.
         in_service: members that serve.
+        outdated: members that count and are of another launch configuration than the group's.
     """
 
     generation: int = 0
     settled: bool = False
     current_size: int = 0
     in_service: int = 0
+    outdated: int = 0
     trouble: Trouble | None = None
 
 
@@ -108,6 +110,7 @@ class Group:
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
         build_timeout_seconds: how long a server may build before it is replaced.
         judged_at: the tick whose judging of alarms and metrics changed the size last: one change a tick.
+        refresh_id: the refresh that replaces its members, while one has not ended.
         changes: what policies lately added and removed, oldest first; what limits of pace look at.
         generation: goes up by one with every change of what is wanted.
     """
@@ -132,6 +135,7 @@ class Group:
     cooldowns: tuple[Stamp, ...] = ()
     judged_at: datetime | None = None
     changes: tuple[Change, ...] = ()
+    refresh_id: RefreshId | None = None
     observed: Observed = field(default_factory=Observed)
     fingerprint: str | None = None
 

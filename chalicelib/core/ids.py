@@ -17,6 +17,7 @@ WebhookId = NewType("WebhookId", str)
 AlarmId = NewType("AlarmId", str)
 AlarmHistoryId = NewType("AlarmHistoryId", str)
 ScheduleId = NewType("ScheduleId", str)
+RefreshId = NewType("RefreshId", str)
 ExecutionId = NewType("ExecutionId", str)
 ActivityId = NewType("ActivityId", str)
 

@@ -105,10 +105,8 @@ class Fate(StrEnum):
     BROKEN = "broken"  # is deleted and replaced
     LOST = "lost"  # has no server: is struck off and replaced
     LEAVES = "leaves"  # does not count, its server is going
+    STUCK = "stuck"  # does not count, its stack was to go and could not
 
-
-DELETE_FAILED = "DELETE_FAILED"
-"""Heat's word for a stack that was to go and could not: it is told again, ever less often."""
 
 _OF_SERVERS: Mapping[str, Fate] = {
     "ACTIVE": Fate.SERVES,
@@ -128,7 +126,7 @@ _OF_STACKS: Mapping[str, Fate] = {
     **{f"{action}_FAILED": Fate.BROKEN for action in _WHOLE_AGAIN},
     "CREATE_IN_PROGRESS": Fate.BUILDS,
     "ADOPT_IN_PROGRESS": Fate.BUILDS,
-    DELETE_FAILED: Fate.LEAVES,
+    "DELETE_FAILED": Fate.STUCK,
     "DELETE_COMPLETE": Fate.LOST,
 }
 """A stack's status is what was last done to it and how that went; every other one is held: it is being
@@ -161,7 +159,8 @@ def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
     member, resource = sight.member, sight.resource
     waited = now - member.requested_at
     if member.state is MemberState.DELETING:
-        return Fate.LEAVES
+        stuck = resource is not None and fate_of_status(resource.status) is Fate.STUCK
+        return Fate.STUCK if stuck else Fate.LEAVES
     if resource is None:
         fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
         return Fate.BUILDS if fresh else Fate.LOST

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.core.member import (
-    DELETE_FAILED,
     Fate,
     MemberState,
     Patience,
@@ -23,7 +22,8 @@ from chalicelib.core.member import (
     fate_of_status,
 )
 from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike, Why
-from chalicelib.core.removal import surplus
+from chalicelib.core.removal import in_order, surplus
+from chalicelib.core.rolling import Crew, Turn, crew_of, goes_first, room, turn
 from chalicelib.core.target import Target
 
 
@@ -40,6 +40,8 @@ class Plan:
         failed_builds: what Nova said of servers that failed before they ever served, and that now go; none
             while the group is frozen: they stay, and would count as failing anew in every round.
         stuck: what Heat said of stacks that were to go and could not; none while the group is frozen.
+        outdated: members that count and are of another launch configuration, before the steps.
+        turn: what the refresh comes to, while one runs.
     """
 
     steps: tuple[Step, ...]
@@ -49,6 +51,8 @@ class Plan:
     in_service: int
     failed_builds: tuple[str, ...]
     stuck: tuple[str, ...] = ()
+    outdated: int = 0
+    turn: Turn | None = None
 
 
 def plan(target: Target, scene: Scene, now: datetime) -> Plan:
@@ -67,13 +71,20 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     failed = tuple(_said(s) for s in broken_or_lost if s.member.state in _ON_THEIR_WAY)
     news = [Record(member=new.member) for old, new in zip(scene.sights, sights, strict=True) if new != old]
     records: list[Step] = [*news, *_struck_off(by_fate, target.patience, now)]
-    removals = _removals(target, scene, by_fate, counted)
-    stuck = [each for each in _leaving(scene, by_fate) if _is_stuck(each)]
-    wanted = max(0, target.capacity - len(counted))
-    creations = _creations(target, counted, wanted) if target.may_create and not failed else []
+    crew = _crew(target, by_fate)
+    too_many = _too_many(target, counted, by_fate, crew)
+    quiet = not (broken_or_lost or by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or too_many)
+    turn_ = turn(target.rolling, crew, target.capacity, quiet=quiet) if target.rolling else None
+    victims = turn_.victims if turn_ else ()
+    removals = _removals(target, scene, by_fate, too_many, victims)
+    stuck = [*_resources(by_fate[Fate.STUCK]), *filter(_is_stuck, scene.strays)]
+    wanted = max(0, (turn_.size if turn_ else target.capacity) - len(counted) - crew.leaving)
+    going = {sight.member.id for sight in victims}
+    staying = [sight for sight in counted if sight.member.id not in going]
+    creations = _creations(target, staying, wanted) if target.may_create and not failed else []
     actions = [*removals[: target.steps_max], *creations, *_labels(by_fate, target.steps_max)]
-    gone_soon = len(by_fate[Fate.LEAVES]) + len(scene.strays) - len(stuck)
-    waits = bool(by_fate[Fate.BUILDS]) or gone_soon > 0
+    going_strays = [stray for stray in scene.strays if not _is_stuck(stray)]
+    waits = bool(by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or going_strays)
     steps = (*records, *actions) if target.may_act else tuple(records)
     return Plan(
         steps=steps,
@@ -82,46 +93,61 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
-        stuck=tuple(_seen(each) for each in stuck) if target.may_act else (),
+        stuck=tuple(map(_seen, stuck)) if target.may_act else (),
+        outdated=sum(s.member.launch_configuration_id != target.launch_configuration_id for s in counted),
+        turn=turn_,
     )
 
 
 def _removals(
-    target: Target, scene: Scene, by_fate: dict[Fate, list[Sight]], counted: Sequence[Sight]
+    target: Target,
+    scene: Scene,
+    by_fate: dict[Fate, list[Sight]],
+    too_many: Sequence[Sight],
+    victims: Sequence[Sight],
 ) -> list[Step]:
-    """Return the steps that delete something; what could not be deleted before comes last, if at all yet."""
+    """Return the steps that delete something, last what could not be deleted before, if it may be told again.
+
+    One that somebody else could not delete is told to go by us, in any case once.
+    """
     leaving = [s for s in by_fate[Fate.LEAVES] if _ask_to_leave(s)]
-    steps: list[Step] = [
+    again = [s for s in by_fate[Fate.STUCK] if target.may_retry or s.member.state is not MemberState.DELETING]
+    strays = [stray for stray in scene.strays if stray.task != "deleting"]
+    return [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
         *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
-        *(
-            Remove(member=s.member, resource=s.resource, why=Why.SURPLUS)
-            for s in surplus(target, counted, by_fate)
-        ),
-        *(RemoveStray(resource=each) for each in scene.strays if each.task != "deleting"),
+        *(Remove(member=s.member, resource=s.resource, why=Why.SURPLUS) for s in too_many),
+        *(Remove(member=s.member, resource=s.resource, why=Why.REPLACED) for s in victims),
+        *(RemoveStray(resource=stray) for stray in strays if not _is_stuck(stray)),
+        *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in again),
+        *(RemoveStray(resource=stray) for stray in strays if _is_stuck(stray) and target.may_retry),
     ]
-    again = [step for step in steps if _is_again(step)]
-    return [*(step for step in steps if step not in again), *(again if target.may_retry else ())]
-
-
-def _leaving(scene: Scene, by_fate: dict[Fate, list[Sight]]) -> list[Resource]:
-    """Return all that is on its way out."""
-    return [*(s.resource for s in by_fate[Fate.LEAVES] if s.resource is not None), *scene.strays]
 
 
 def _is_stuck(resource: Resource) -> bool:
-    return resource.status == DELETE_FAILED
+    return fate_of_status(resource.status) is Fate.STUCK
 
 
-def _is_again(step: Step) -> bool:
-    """Return whether the step deletes what was told to go already, and could not."""
-    match step:
-        case Remove(member=member, resource=Resource() as resource):
-            return _is_stuck(resource) and member.state is MemberState.DELETING
-        case RemoveStray(resource=resource):
-            return _is_stuck(resource)
-        case _:
-            return False
+def _resources(sights: Sequence[Sight]) -> list[Resource]:
+    return [sight.resource for sight in sights if sight.resource is not None]
+
+
+def _crew(target: Target, by_fate: dict[Fate, list[Sight]]) -> Crew:
+    """Return the members as a refresh sees them; nobody while none runs."""
+    if target.rolling is None:
+        return Crew()
+    return crew_of(target.rolling, target.launch_configuration_id, by_fate, serving=in_order(target, by_fate))
+
+
+def _too_many(
+    target: Target, counted: Sequence[Sight], by_fate: dict[Fate, list[Sight]], crew: Crew
+) -> list[Sight]:
+    """Return the members to remove because there are too many; a refresh may need some more for a time."""
+    if target.rolling is None:
+        return surplus(target, counted, by_fate, room=target.capacity)
+    may_be = room(target.rolling, crew, target.capacity)
+    first = goes_first(target.rolling, crew, target.capacity)
+    return surplus(target, counted, by_fate, room=may_be, first=first)
 
 
 _ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)

@@ -17,6 +17,7 @@ class Why(StrEnum):
     BUILD_TIMEOUT = "build_timeout"
     VANISHED = "vanished"
     NEVER_APPEARED = "never_appeared"
+    REPLACED = "replaced"
     REQUESTED = "requested"
     STRAY = "stray"
     DELETED = "deleted"

@@ -70,7 +70,14 @@ def back_off(kind: TroubleKind, attempts: int, jitter: float) -> timedelta:
 
 
 def conclude(
-    group: Group, plan: Plan | None, setback: Setback | None, *, now: datetime, jitter: float, cut_short: bool
+    group: Group,
+    plan: Plan | None,
+    setback: Setback | None,
+    *,
+    now: datetime,
+    jitter: float,
+    cut_short: bool,
+    began_at: datetime | None = None,
 ) -> Conclusion:
     """Return how the round that followed ``plan`` leaves ``group``.
 
@@ -78,6 +85,8 @@ def conclude(
         plan: None when the cloud could not even be looked at: what was known stays known.
         setback: what went wrong, beside the servers that failed to build.
         cut_short: the round ran out of time before it ran out of steps.
+        began_at: when a refresh's batch began that is under way; else what is under way began with the
+            group's latest change.
     """
     if setback is None and plan is not None:
         setback = _seen(group, plan)
@@ -89,12 +98,13 @@ def conclude(
         settled=settled,
         current_size=plan.current_size if plan else before.current_size,
         in_service=plan.in_service if plan else before.in_service,
+        outdated=plan.outdated if plan else before.outdated,
         trouble=trouble,
     )
     after = replace(group, observed=observed)
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
-    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now)
+    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at)
     return Conclusion(group=after, look_again_at=look_again_at)
 
 
@@ -153,7 +163,7 @@ def _wait(setback: Setback, attempts: int, jitter: float) -> timedelta:
     return back_off(setback.kind, attempts, jitter)
 
 
-def _look_again(group: Group, plan: Plan | None, now: datetime) -> datetime:
+def _look_again(group: Group, plan: Plan | None, now: datetime, began_at: datetime | None) -> datetime:
     """Return when the group is due: soon while something moves, else when its hold ends, else by routine.
 
     A cloud that turned us away is left in peace for as long as it was promised, whatever moves. A frozen
@@ -166,7 +176,7 @@ def _look_again(group: Group, plan: Plan | None, now: datetime) -> datetime:
     trouble = group.trouble
     turned_away = trouble is not None and trouble.kind in (TroubleKind.CLOUD, TroubleKind.CREDENTIAL)
     if plan is not None and plan.moves and not turned_away:
-        age = now - group.updated_at
+        age = now - max(group.updated_at, began_at or group.updated_at)
         return now + max(_LOOK_SOONEST, min(age / 8, _LOOK_LATEST))
     if trouble is None or group.frozen(now):
         hold = group.freeze.until if group.freeze is not None else None

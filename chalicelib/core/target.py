@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chalicelib.core.group import RemovalOrder
 from chalicelib.core.ids import LaunchConfigurationId
 from chalicelib.core.member import Patience
+from chalicelib.core.rolling import Rolling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Target:
         may_retry: False while it is too soon to delete again what could not be deleted.
         may_act: False while the group is frozen: then only what is seen is written down.
         spares_protected: False when the whole group goes, protected members and all.
+        rolling: how members are replaced while a refresh runs.
     """
 
     capacity: int
@@ -31,3 +33,4 @@ class Target:
     may_retry: bool = True
     may_act: bool = True
     spares_protected: bool = True
+    rolling: Rolling | None = None

@@ -15,8 +15,10 @@ from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
 from chalicelib.core.member import Patience, Scene, compare
 from chalicelib.core.plan import Plan, plan
-from chalicelib.core.round import Setback, conclude
+from chalicelib.core.refresh import Refresh, look_again_at
+from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, conclude
 from chalicelib.core.target import Target
+from chalicelib.flows import refreshes
 from chalicelib.flows.bury import bury
 from chalicelib.flows.perform import perform
 from chalicelib.flows.round import Round
@@ -56,17 +58,20 @@ class _Outcome:
         plan: None when the cloud could not even be looked at.
         setback: what went wrong, if something did.
         cut_short: the time was over before the steps were.
+        refresh: the refresh that the round works on, if one is under way.
     """
 
     plan: Plan | None = None
     setback: Setback | None = None
     cut_short: bool = False
+    refresh: Refresh | None = None
 
 
 def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
     """Do a round of the group's kind; then write down what came of it."""
+    group = refreshes.end_with_group(s, group, request_id) if group.deleting else group
     credential = s.credentials.get(group.project_id, group.credential_id)
-    outcome = _Outcome()
+    outcome = _Outcome(refresh=refreshes.under_way(s, group))
     try:
         _round_of_members(s, lease, group, credential, request_id, began, outcome)
         _note_credential(s, credential, broken=None)
@@ -92,7 +97,9 @@ def _round_of_members(
     """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
     cloud = s.clouds.enter(credential, group.kind, request_id)
     scene = _observe(s, cloud, lease.key)
-    outcome.plan = plan(_target(s, group), scene, s.now())
+    outcome.plan = plan(_target(s, group, outcome.refresh), scene, s.now())
+    if outcome.refresh is not None:
+        outcome.refresh = refreshes.begin_batch(s, lease, outcome.refresh, outcome.plan)
     round_ = Round(s, lease, group, cloud, request_id, began)
     try:
         perform(round_, outcome.plan)
@@ -125,7 +132,7 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
     return compare(members, servers)
 
 
-def _target(s: Services, group: Group) -> Target:
+def _target(s: Services, group: Group, refresh: Refresh | None) -> Target:
     now = s.now()
     return Target(
         capacity=group.wanted_capacity(),
@@ -141,6 +148,7 @@ def _target(s: Services, group: Group) -> Target:
         may_retry=group.may_retry(now),
         may_act=group.deleting or not group.frozen(now),
         spares_protected=not group.deleting,
+        rolling=refresh.rolling(group, s.limits.steps_max, now) if refresh is not None else None,
     )
 
 
@@ -168,9 +176,16 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, reques
     now = s.now()
     the_plan = outcome.plan
     conclusion = conclude(
-        group, the_plan, outcome.setback, now=now, jitter=s.jitter(), cut_short=outcome.cut_short
+        group,
+        the_plan,
+        outcome.setback,
+        now=now,
+        jitter=s.jitter(),
+        cut_short=outcome.cut_short,
+        began_at=outcome.refresh.batch_began_at if outcome.refresh else None,
     )
     _tell_news(s, group, conclusion.group, request_id)
+    conclusion = _conclude_refresh(s, lease, group, outcome, conclusion, request_id)
     delay = conclusion.look_again_at - now
     seen = conclusion.group.observed
     _log.info(
@@ -184,15 +199,28 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, reques
         "settled" if seen.settled else f"looked at again in {delay.total_seconds():.0f} s",
     )
     # The message usually comes first; the group is due a little later, for the sweep, should it get lost.
-    due_at = conclusion.look_again_at if conclusion.group.settled else now + delay + _SPARE
+    by_routine = conclusion.group.settled and delay >= REOBSERVE_AFTER
+    due_at = conclusion.look_again_at if by_routine else now + delay + _SPARE
     as_read = s.groups.conclude(lease, group, conclusion.group, due_at)
     if not as_read:
         s.queue.converge_soon([lease.key], request_id)
-    elif not conclusion.group.settled and delay.total_seconds() <= _LONGEST_DELAY_SECONDS:
+    elif not by_routine and delay.total_seconds() <= _LONGEST_DELAY_SECONDS:
         s.queue.converge_soon([lease.key], request_id, delay_seconds=round(delay.total_seconds()))
 
 
 _SPARE = timedelta(seconds=20)
+
+
+def _conclude_refresh(
+    s: Services, lease: Lease, group: Group, outcome: _Outcome, conclusion: Conclusion, request_id: str
+) -> Conclusion:
+    """Write down what the round has made of the group's refresh; look again when its next batch may begin."""
+    if outcome.refresh is None:
+        return conclusion
+    after, the_plan, now = conclusion.group, outcome.plan, s.now()
+    refresh = refreshes.conclude(s, lease, outcome.refresh, group, after, the_plan, request_id)
+    due = look_again_at(refresh, after, the_plan, conclusion.look_again_at, now)
+    return replace(conclusion, look_again_at=due)
 
 
 def _tell_news(s: Services, before: Group, after: Group, request_id: str) -> None:

@@ -16,6 +16,7 @@ from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.monitoring import Monitoring
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.stacks import Rehearsals
@@ -109,6 +110,7 @@ class Services:
     alarms: Alarms
     alarm_history: AlarmHistory
     schedules: Schedules
+    refreshes: Refreshes
     executions: Executions
     activities: Activities
     usage: Usage

@@ -55,6 +55,7 @@ class GroupRow(Row):
     cooldowns = DocumentAttribute(tuple[Stamp, ...])
     judged_at = UTCDateTimeAttribute(null=True)
     changes = DocumentAttribute(tuple[Change, ...])
+    refresh_id = UnicodeAttribute(null=True)
     observed = DocumentAttribute(Observed)
     fingerprint = UnicodeAttribute(null=True)
 

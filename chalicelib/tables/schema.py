@@ -20,6 +20,7 @@ from chalicelib.tables.members import MemberRow
 from chalicelib.tables.meters import MeterRow
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.policy_states import PolicyStateRow
+from chalicelib.tables.refreshes import RefreshRow
 from chalicelib.tables.rows import Row
 from chalicelib.tables.schedules import ScheduleRow
 from chalicelib.tables.usage import UsageRow
@@ -37,6 +38,7 @@ _ROWS: tuple[type[Row], ...] = (
     AlarmRow,
     AlarmHistoryRow,
     ScheduleRow,
+    RefreshRow,
     ExecutionRow,
     ActivityRow,
     UsageRow,

@@ -56,6 +56,7 @@ class Estate:
     execution_id: str
     intake_token: str
     schedule_id: str
+    refresh_id: str
 
     def path(self, template: str) -> str:
         """Return the path with our ids in it."""
@@ -182,6 +183,10 @@ class Api:
         body = {"name": "mornings", "group_id": group_id, "cron": "0 7 * * *", "min_size": 4}
         return self._created("/v1/schedules", body, changes)
 
+    def refresh(self, group_id: str, **changes: Any) -> dict[str, Any]:
+        """Return a new refresh, one by one; no round has worked on it."""
+        return self._created(f"/v1/groups/{group_id}/refreshes", {}, changes)
+
     def webhook(self, policy_id: str, **changes: Any) -> dict[str, Any]:
         """Return a new webhook; its URL is a secret from now on."""
         document = self._created(f"/v1/policies/{policy_id}/webhooks", {"name": "aodh"}, changes)
@@ -217,6 +222,7 @@ class Api:
             execution_id=execution["id"],
             intake_token=token_in(intake["url"]),
             schedule_id=schedule["id"],
+            refresh_id=self.refresh(group["id"], client_token="estate")["id"],
         )
 
     def _created(self, path: str, body: Mapping[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ NEW = {
     "PATCH /v1/groups/{group_id}/members/{member_id}": {"protected": True},
     "POST /v1/webhooks/{webhook_id}/rotations": {"keep_previous": 0},
     "POST /v1/policies/{policy_id}/executions": {"event_id": "e-1"},
+    "POST /v1/groups/{group_id}/refreshes": {"client_token": "estate"},
+    "PATCH /v1/groups/{group_id}/refreshes/{refresh_id}": {"paused": True},
 }
 """Every operation that takes a body, with one that it takes."""
 
@@ -271,6 +273,24 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
         ("POST /v1/schedules", _but(SCHEDULE, name=bad), "request.body")
         for bad in ("", None, "a\nb", LEFT_OUT)
     ),
+    *(
+        ("POST /v1/groups/{group_id}/refreshes", {"client_token": "estate", **bad}, "request.body")
+        for bad in (
+            {"batch_size": 0},
+            {"batch_size": 10_001},
+            {"batch_size": None},
+            {"batch_size": 1.5},
+            {"min_in_service": -1},
+            {"min_in_service": "1"},
+            {"pause_seconds": -1},
+            {"pause_seconds": 86_401},
+            {"replace_all": 1},
+            {"force": True},
+        )
+    ),
+    ("PATCH /v1/groups/{group_id}/refreshes/{refresh_id}", {}, "request.body"),
+    ("PATCH /v1/groups/{group_id}/refreshes/{refresh_id}", {"paused": None}, "request.body"),
+    ("PATCH /v1/groups/{group_id}/refreshes/{refresh_id}", {"batch_size": 2}, "request.body"),
     ("POST /v1/schedules", _but(SCHEDULE, group_id=LEFT_OUT), "schedule.group"),
     ("POST /v1/schedules", _but(SCHEDULE, group_id=NO_SUCH_ID), "schedule.no_such_group"),
     ("POST /v1/schedules", _but(SCHEDULE, group_id="1"), "request.body"),

@@ -45,6 +45,8 @@ def test_a_group_is_created_and_its_members_are_built_afterwards(api: Api) -> No
         "retry_at": None,
         "current_size": 0,
         "in_service": 0,
+        "outdated": 0,
+        "refresh_id": None,
         "freeze": None,
         "generation": 1,
         "created_at": "2026-03-01T12:00:00.000Z",

@@ -21,6 +21,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "freeze_group": {"reason": "mine now"},
     "change_member": {"protected": True},
     "create_webhook": {"name": "mine now"},
+    "change_refresh": {"paused": True},
     "set_alarm_state": {"state": "alarm"},
 }
 """What these operations need; every other one does with an empty object."""

@@ -30,6 +30,7 @@ from chalicelib.core.ids import (
     MemberId,
     PolicyId,
     ProjectId,
+    RefreshId,
     ResourceId,
     ScheduleId,
     UserId,
@@ -39,6 +40,7 @@ from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTempla
 from chalicelib.core.member import Member, MemberState, Patience, Resource
 from chalicelib.core.plan import Plan
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
+from chalicelib.core.refresh import Refresh, RefreshStatus
 from chalicelib.core.schedule import Schedule, SetSizes, Timing
 from chalicelib.core.target import Target
 
@@ -50,6 +52,7 @@ GROUP = GroupId("group-1")
 POLICY = PolicyId("policy-1")
 CONFIGURATION = LaunchConfigurationId("configuration-1")
 CREDENTIAL = CredentialId("credential-1")
+REFRESH = RefreshId("refresh-1")
 
 PATIENCE = Patience(build=timedelta(seconds=600), adoption=timedelta(seconds=60))
 
@@ -293,6 +296,25 @@ def a_plan(**changes: Any) -> Plan:
     """Return the plan of a settled group of 2."""
     plan = Plan(steps=(), settled=True, moves=False, current_size=2, in_service=2, failed_builds=())
     return replace(plan, **changes)
+
+
+def a_refresh(group: Group | None = None, **changes: Any) -> Refresh:
+    """Return a refresh one by one that has just begun."""
+    of = group or a_group()
+    refresh = Refresh(
+        project_id=of.project_id,
+        group_id=of.id,
+        id=REFRESH,
+        status=RefreshStatus.RUNNING,
+        batch_size=1,
+        min_in_service=None,
+        pause_seconds=0,
+        replace_all=False,
+        launch_configuration_id=of.launch_configuration_id,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(refresh, **changes)
 
 
 def a_threshold(**changes: Any) -> ThresholdRule:

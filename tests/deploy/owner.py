@@ -185,6 +185,19 @@ def use_members(api: Gateway, path: str) -> None:
     api.delete(f"{path}/members/{member}?replace=false")
 
 
+def use_refreshes(stage: Stage, api: Gateway, path: str, message: str) -> None:
+    """Begin, pause and abort one; let another one find that nobody is to be replaced."""
+    refreshes = f"{path}/refreshes"
+    aborted = api.post(refreshes, {"client_token": "once"})
+    api.patch(f"{refreshes}/{aborted['id']}", {"paused": True})
+    api.delete(f"{refreshes}/{aborted['id']}")
+    assert api.post(refreshes, {"client_token": "once"})["status"] == "aborted"
+    done = api.post(refreshes, {})
+    stage.work(message)
+    assert api.get(f"{refreshes}/{done['id']}")["status"] == "succeeded"
+    assert len(api.get(f"{refreshes}?limit=1&marker={done['id']}")["refreshes"]) == 1
+
+
 def message_for(stage: Stage, group_id: str) -> str:
     """Return the message that the API has put on the queue."""
     return next(body for body in stage.messages() if json.loads(body).get("group_id") == group_id)

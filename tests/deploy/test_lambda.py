@@ -20,6 +20,7 @@ from tests.deploy.owner import (
     use_intake,
     use_members,
     use_policies_and_webhooks,
+    use_refreshes,
     use_schedules,
     use_signed_webhooks,
     work_until,
@@ -82,6 +83,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     post_samples = use_intake(api, path)
     work_until(stage, api, group["id"], converge, in_service=2)
     assert len(servers(cloud)) == 2
+    use_refreshes(stage, api, path, converge)
 
     trust = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
     api.call("PATCH", path, {"credential_id": trust["id"]})

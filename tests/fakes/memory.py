@@ -24,6 +24,7 @@ from chalicelib.core.meters import Meters
 from chalicelib.core.policy import Policy, Webhook
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.quota import Quota
+from chalicelib.core.refresh import Refresh
 from chalicelib.core.schedule import Schedule
 from chalicelib.core.series import Series
 from chalicelib.ports.storage import GroupKey, Page
@@ -69,6 +70,7 @@ class Memory:
     alarms: dict[Key, Alarm] = field(default_factory=dict)
     alarm_history: dict[tuple[str, str, str], AlarmHistoryEntry] = field(default_factory=dict)
     schedules: dict[Key, Schedule] = field(default_factory=dict)
+    refreshes: dict[tuple[str, str, str], Refresh] = field(default_factory=dict)
     executions: dict[Key, Execution] = field(default_factory=dict)
     activities: dict[tuple[str, str, str], Activity] = field(default_factory=dict)
     intakes: dict[Key, Intake] = field(default_factory=dict)

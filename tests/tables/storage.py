@@ -19,6 +19,7 @@ from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks
 from chalicelib.ports.schedules import Schedules
 from chalicelib.ports.storage import (
@@ -44,6 +45,7 @@ from chalicelib.tables.members import MemberTable
 from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.refreshes import RefreshTable
 from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
@@ -87,6 +89,7 @@ class Storage:
     alarms: Alarms
     alarm_history: AlarmHistory
     schedules: Schedules
+    refreshes: Refreshes
     executions: Executions
     activities: Activities
     usage: Usage
@@ -151,6 +154,7 @@ def in_memory(shards: int = 8) -> Storage:
         alarms=fakes.FakeAlarms(memory, shards),
         alarm_history=fakes.FakeAlarmHistory(memory),
         schedules=fakes.FakeSchedules(memory, shards),
+        refreshes=fakes.FakeRefreshes(memory),
         webhooks=fakes.FakeWebhooks(memory, shards),
         executions=fakes.FakeExecutions(memory),
         activities=fakes.FakeActivities(memory),
@@ -174,6 +178,7 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         alarms=AlarmTable(database, shards),
         alarm_history=AlarmHistoryTable(database),
         schedules=ScheduleTable(database, shards),
+        refreshes=RefreshTable(database),
         webhooks=WebhookTable(database, shards),
         executions=ExecutionTable(database),
         activities=ActivityTable(database),

@@ -149,6 +149,8 @@ class GroupDocument(msgspec.Struct, kw_only=True):
     retry_at: Time | None
     current_size: int
     in_service: int
+    outdated: int
+    refresh_id: str | None
     freeze: FreezeDocument | None
     generation: int
     created_at: Time
@@ -187,6 +189,8 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
         retry_at=utc_or_none(trouble.retry_at if trouble else None),
         current_size=group.observed.current_size,
         in_service=group.observed.in_service,
+        outdated=group.observed.outdated,
+        refresh_id=group.refresh_id,
         freeze=freeze_document(freeze) if freeze else None,
         generation=group.generation,
         created_at=utc(group.created_at),
