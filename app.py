@@ -35,6 +35,7 @@ from chalicelib.api import (
     samples,
     schedules,
     service,
+    stacks,
     webhooks,
 )
 from chalicelib.api.errors import as_error_document
@@ -59,6 +60,7 @@ for noun in (
     intakes,
     samples,
     schedules,
+    stacks,
     refreshes,
 ):
     app.register_blueprint(noun.blueprint)

@@ -23,6 +23,7 @@ from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity, FakeRehearsals
 from tests.fakes.monitoring import FakeMonitoring
+from tests.fakes.orchestration import FakeStacks
 
 QUOTA = Quota(
     groups=10,
@@ -67,6 +68,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(now=lambda: self.clock.now)
+        self.heat = FakeStacks(now=lambda: self.clock.now)
         numbers = itertools.count(1)
         tokens = itertools.count(1)
         self.services = Services(
@@ -92,6 +94,7 @@ class World:
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
             rehearsals=self.rehearsals,
+            orchestration=self.heat,
             monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
             web=self.web,
@@ -111,6 +114,8 @@ class World:
     def with_group(self, template: Template | None = None, **changes: object) -> Group:
         """Return a new group that wants what ``changes`` say, with what it is made of."""
         s = self.services
+        if changes.get("heat") is not None:
+            changes["launch_configuration_id"] = None
         configuration = factories.a_launch_configuration(template or factories.a_template())
         s.launch_configurations.create(configuration, QUOTA)
         s.credentials.create(factories.a_credential(), QUOTA)

@@ -22,6 +22,7 @@ BODY_MAX_BYTES = 256 * 1024
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _ETAG = re.compile(r'"(\d{1,18})"')
 
 
@@ -118,6 +119,13 @@ def known_id(value: str, noun: str) -> str:
     """Return a path's id; what cannot be an id is simply not found."""
     if not _UUID.fullmatch(value):
         raise NotFound(f"{noun}.not_found", f"There is no such {noun.replace('_', ' ')} in this project.")
+    return value
+
+
+def known_segment(value: str, noun: str) -> str:
+    """Return a path's segment that names something in the cloud; what cannot be a name is not found."""
+    if not _SEGMENT.fullmatch(value):
+        raise NotFound(f"{noun}.not_found", f"There is no such {noun} in this project.")
     return value
 
 

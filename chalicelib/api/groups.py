@@ -22,6 +22,7 @@ from chalicelib.api.operation import Reply, operation
 from chalicelib.core.group import Freeze, Group
 from chalicelib.core.ids import GroupId
 from chalicelib.flows import groups as flow
+from chalicelib.flows.adoption import adopted
 
 blueprint = Blueprint(__name__)
 
@@ -53,6 +54,9 @@ def create_group(call: Call, body: NewGroup) -> Reply:
     """Create a group; its first members are built from now on."""
     id_ = call.new_id("groups", body.client_token)
     group = body.to_group(call.caller.project_id, id_, call.now, fingerprint(body))
+    if group.heat is not None:
+        keeps_size = body.desired_capacity is None
+        group = adopted(call.services, call.caller, group, keeps_size=keeps_size, request_id=call.request_id)
     return _reply(call, flow.create(call.services, call.caller, group, call.request_id), 202)
 
 

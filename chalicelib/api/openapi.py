@@ -17,9 +17,14 @@ _QUERY: Mapping[str, Mapping[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     "marker": _UUID,
     "group_id": _UUID,
+    "credential_id": _UUID,
     "replace": {"type": "string", "enum": ["true", "false"], "default": "true"},
 }
-_GROUP_IS_NEEDED = {"list_executions", "list_activities"}
+_NEEDED = {
+    ("list_executions", "group_id"),
+    ("list_activities", "group_id"),
+    ("show_stack", "credential_id"),
+}
 
 FOREIGN = "x-thermostat-foreign-protocol"
 """Marks an operation whose requests and answers are of a protocol that is not ours to describe."""
@@ -122,7 +127,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "required": name == "group_id" and operation.name in _GROUP_IS_NEEDED,
+            "required": (operation.name, name) in _NEEDED,
             "schema": _QUERY[name],
         }
         for name in operation.query

@@ -27,6 +27,9 @@ class ActivityKind(StrEnum):
     REFRESH_PAUSED = "refresh_paused"
     REFRESH_RESUMED = "refresh_resumed"
     REFRESH_ENDED = "refresh_ended"
+    MEMBER_APPEARED = "member_appeared"
+    HEAT_ASKED = "heat_asked"
+    SIZE_DRIFTED = "size_drifted"
     SOURCE_SILENT = "source_silent"
     SOURCE_HEARD = "source_heard"
 

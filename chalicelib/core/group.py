@@ -9,6 +9,7 @@ from enum import StrEnum
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
+from chalicelib.core.heat import Asked, HeatTarget, require_resizable
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId, RefreshId
 from chalicelib.core.launch import LaunchType
 
@@ -89,6 +90,7 @@ class Observed:
         current_size: members that count, in service or on their way.
         in_service: members that serve.
         outdated: members that count and are of another launch configuration than the group's.
+        asked: what Heat was asked for last, of a group in Heat, until its effect is seen.
     """
 
     generation: int = 0
@@ -97,6 +99,7 @@ class Observed:
     in_service: int = 0
     outdated: int = 0
     trouble: Trouble | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,8 @@ class Group:
 
     Attributes:
         kind: what its members are: what its first launch configuration describes; it never changes.
+        launch_configuration_id: what members that we own are made from; None of a group in Heat.
+        heat: the group in a Heat stack that is resized from outside; None where we own the members.
         desired_capacity: the single truth about how many members there should be.
         cooldown_seconds: the group's own cooldown, which holds beside the policy's.
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
@@ -118,7 +123,7 @@ class Group:
     project_id: ProjectId
     id: GroupId
     name: str
-    launch_configuration_id: LaunchConfigurationId
+    launch_configuration_id: LaunchConfigurationId | None
     credential_id: CredentialId
     bounds: Bounds
     desired_capacity: int
@@ -137,6 +142,7 @@ class Group:
     changes: tuple[Change, ...] = ()
     refresh_id: RefreshId | None = None
     observed: Observed = field(default_factory=Observed)
+    heat: HeatTarget | None = None
     fingerprint: str | None = None
 
     @property
@@ -148,6 +154,12 @@ class Group:
     def trouble(self) -> Trouble | None:
         """What keeps the group from what this very generation wants: any change arms it again."""
         return self.observed.trouble if self.observed.generation == self.generation else None
+
+    @property
+    def owned_configuration_id(self) -> LaunchConfigurationId:
+        """What new members are made from; only for a group whose members we own."""
+        assert self.launch_configuration_id is not None, "a group in Heat launches nothing"
+        return self.launch_configuration_id
 
     def may_create(self, now: datetime) -> bool:
         """Return whether new members may be asked for at ``now``, as far as trouble goes."""
@@ -213,3 +225,14 @@ def require_within(bounds: Bounds, desired_capacity: int) -> None:
             f"desired_capacity {desired_capacity} is outside min_size {bounds.min_size} "
             f"and max_size {bounds.max_size}.",
         )
+
+
+def require_possible(group: Group) -> None:
+    """Refuse a group that wants what it may not, or could come to want what it cannot have.
+
+    Raises:
+        Invalid: as ``require_within``, or as ``heat.require_resizable``.
+    """
+    require_within(group.bounds, group.desired_capacity)
+    if group.heat is not None:
+        require_resizable(group.heat, group.bounds)

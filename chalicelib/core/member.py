@@ -33,6 +33,7 @@ class Member:
         name: the server's name in Nova or the stack's in Heat, unique among all members.
         kind: whether a server or a stack stands for it.
         resource_id: the cloud's id of what stands for it; None until it is known.
+        launch_configuration_id: None of a member that Heat made.
         labelled: the server carries this member's id in its metadata.
         protected: never removed to make the group smaller.
         requested_at: when the server was asked for.
@@ -44,7 +45,7 @@ class Member:
     id: MemberId
     name: str
     state: MemberState
-    launch_configuration_id: LaunchConfigurationId
+    launch_configuration_id: LaunchConfigurationId | None
     availability_zone: str | None
     requested_at: datetime
     created_at: datetime
@@ -105,8 +106,11 @@ class Fate(StrEnum):
     BROKEN = "broken"  # is deleted and replaced
     LOST = "lost"  # has no server: is struck off and replaced
     LEAVES = "leaves"  # does not count, its server is going
-    STUCK = "stuck"  # does not count, its stack was to go and could not
+    STUCK = "stuck"  # was to go and could not: does not count, and is told again, ever less often
 
+
+DELETE_FAILED = "DELETE_FAILED"
+"""Heat's word for a stack that was to go and could not: it is told again, ever less often."""
 
 _OF_SERVERS: Mapping[str, Fate] = {
     "ACTIVE": Fate.SERVES,
@@ -126,7 +130,7 @@ _OF_STACKS: Mapping[str, Fate] = {
     **{f"{action}_FAILED": Fate.BROKEN for action in _WHOLE_AGAIN},
     "CREATE_IN_PROGRESS": Fate.BUILDS,
     "ADOPT_IN_PROGRESS": Fate.BUILDS,
-    "DELETE_FAILED": Fate.STUCK,
+    DELETE_FAILED: Fate.LEAVES,
     "DELETE_COMPLETE": Fate.LOST,
 }
 """A stack's status is what was last done to it and how that went; every other one is held: it is being
@@ -159,8 +163,7 @@ def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
     member, resource = sight.member, sight.resource
     waited = now - member.requested_at
     if member.state is MemberState.DELETING:
-        stuck = resource is not None and fate_of_status(resource.status) is Fate.STUCK
-        return Fate.STUCK if stuck else Fate.LEAVES
+        return Fate.STUCK if resource is not None and resource.status == DELETE_FAILED else Fate.LEAVES
     if resource is None:
         fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
         return Fate.BUILDS if fresh else Fate.LOST

@@ -160,7 +160,7 @@ def after_round(refresh: Refresh, was: Group, group: Group, plan: Plan | None, n
     turn = None if plan is None else plan.turn
     seen = replace(
         refresh,
-        launch_configuration_id=group.launch_configuration_id,
+        launch_configuration_id=group.owned_configuration_id,
         attempts=_attempts(refresh, was, group, turn),
     )
     if turn is not None:

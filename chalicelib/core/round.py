@@ -100,6 +100,7 @@ def conclude(
         in_service=plan.in_service if plan else before.in_service,
         outdated=plan.outdated if plan else before.outdated,
         trouble=trouble,
+        asked=before.asked,
     )
     after = replace(group, observed=observed)
     if settled:

@@ -7,21 +7,22 @@ next one starts from what the cloud shows. Steps are bounded in number and time.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
 from chalicelib.core.member import Patience, Scene, compare
-from chalicelib.core.plan import Plan, plan
+from chalicelib.core.plan import plan
 from chalicelib.core.refresh import Refresh, look_again_at
 from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, conclude
 from chalicelib.core.target import Target
 from chalicelib.flows import refreshes
 from chalicelib.flows.bury import bury
+from chalicelib.flows.heat_round import round_in_heat
 from chalicelib.flows.perform import perform
-from chalicelib.flows.round import Round
+from chalicelib.flows.round import Outcome, Round
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, CredentialBroken
@@ -50,31 +51,18 @@ def converge(s: Services, key: GroupKey, request_id: str) -> None:
         _log.warning("group %s: the round outlived its lease and stopped", group.id)
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """What a round came to, as far as it came.
-
-    Attributes:
-        plan: None when the cloud could not even be looked at.
-        setback: what went wrong, if something did.
-        cut_short: the time was over before the steps were.
-        refresh: the refresh that the round works on, if one is under way.
-    """
-
-    plan: Plan | None = None
-    setback: Setback | None = None
-    cut_short: bool = False
-    refresh: Refresh | None = None
-
-
 def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
     """Do a round of the group's kind; then write down what came of it."""
     group = refreshes.end_with_group(s, group, request_id) if group.deleting else group
     credential = s.credentials.get(group.project_id, group.credential_id)
-    outcome = _Outcome(refresh=refreshes.under_way(s, group))
+    outcome = Outcome(refresh=refreshes.under_way(s, group))
     try:
-        _round_of_members(s, lease, group, credential, request_id, began, outcome)
-        _note_credential(s, credential, broken=None)
+        if group.heat is None:
+            _round_of_members(s, lease, group, credential, request_id, began, outcome)
+        else:
+            round_in_heat(s, lease, group, credential, request_id, outcome)
+        if group.heat is None or not group.deleting:
+            _note_credential(s, credential, broken=None)
     except (CredentialBroken, CloudUnavailable, CloudRefused) as error:
         outcome.setback = _setback(error)
         _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
@@ -92,7 +80,7 @@ def _round_of_members(
     credential: Credential,
     request_id: str,
     began: datetime,
-    outcome: _Outcome,
+    outcome: Outcome,
 ) -> None:
     """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
     cloud = s.clouds.enter(credential, group.kind, request_id)
@@ -136,7 +124,7 @@ def _target(s: Services, group: Group, refresh: Refresh | None) -> Target:
     now = s.now()
     return Target(
         capacity=group.wanted_capacity(),
-        launch_configuration_id=group.launch_configuration_id,
+        launch_configuration_id=group.owned_configuration_id,
         removal_order=group.removal_order,
         availability_zones=group.availability_zones,
         patience=Patience(
@@ -171,10 +159,11 @@ def _note_credential(s: Services, credential: Credential, broken: CredentialBrok
         s.credentials.note(replace(checked, checked_at=now))
 
 
-def _conclude(s: Services, lease: Lease, group: Group, outcome: _Outcome, request_id: str) -> None:
+def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request_id: str) -> None:
     """Write down how the round leaves the group, and ask for the next one."""
     now = s.now()
     the_plan = outcome.plan
+    group = replace(group, observed=replace(group.observed, asked=outcome.asked))
     conclusion = conclude(
         group,
         the_plan,
@@ -212,7 +201,7 @@ _SPARE = timedelta(seconds=20)
 
 
 def _conclude_refresh(
-    s: Services, lease: Lease, group: Group, outcome: _Outcome, conclusion: Conclusion, request_id: str
+    s: Services, lease: Lease, group: Group, outcome: Outcome, conclusion: Conclusion, request_id: str
 ) -> Conclusion:
     """Write down what the round has made of the group's refresh; look again when its next batch may begin."""
     if outcome.refresh is None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Conflict
-from chalicelib.core.group import Group, require_within
+from chalicelib.core.group import Group, require_possible
 from chalicelib.core.ids import GroupId, MemberId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.flows import kinds
@@ -31,7 +31,7 @@ def create(s: Services, caller: Caller, group: Group, request_id: str) -> Group:
     Raises:
         Invalid, Conflict, Unavailable: see ``kinds.of_its_kind``.
     """
-    require_within(group.bounds, group.desired_capacity)
+    require_possible(group)
     group = kinds.of_its_kind(s, group, request_id)
     detail = f"User {caller.user_id} created the group with {group.desired_capacity} members wanted."
     line = activity(s, group, ActivityKind.GROUP_CREATED, detail, request_id)
@@ -58,7 +58,7 @@ def change(
         new = replace(edit(was), updated_at=s.now())
         if was.deleting and replace(was, credential_id=new.credential_id, updated_at=new.updated_at) != new:
             raise Conflict("group.deleting", "The group is being deleted; only credential_id may change.")
-        require_within(new.bounds, new.desired_capacity)
+        require_possible(new)
         kinds.require_kind(s, was, new, request_id)
         line = activity(s, new, ActivityKind.GROUP_CHANGED, _difference(caller, was, new), request_id)
         return s.groups.change(was, new, s.limits.quota, line)
@@ -93,6 +93,8 @@ def delete(
             return was
         as_seen("group", was, generation)
         detail = f"User {caller.user_id} deleted the group."
+        if was.heat is not None:
+            detail += f" The stack {was.heat.stack_name} and its members stay as they are."
         line = activity(s, was, ActivityKind.GROUP_DELETION_ASKED, detail, request_id)
         return s.groups.change(was, replace(was, deleting=True, updated_at=s.now()), s.limits.quota, line)
 
@@ -111,6 +113,7 @@ def dismiss(
     def attempt() -> Group:
         was = s.groups.get(key.project_id, key.group_id)
         member = s.members.get(key, member_id)
+        _require_owned(was)
         if member.state is MemberState.DELETING:
             return was
         desired = was.desired_capacity - (0 if replaced else 1)
@@ -134,9 +137,20 @@ def protect(
     s: Services, caller: Caller, key: GroupKey, member_id: MemberId, *, protected: bool, request_id: str
 ) -> Member:
     """Set whether a member may be removed to make its group smaller, and have the group looked at."""
+    _require_owned(s.groups.get(key.project_id, key.group_id))
     member = s.members.protect(key, member_id, protected)
     converge_now(s, caller, key.group_id, request_id)
     return member
+
+
+def _require_owned(group: Group) -> None:
+    """Refuse to single out members that Heat makes and removes, the oldest first."""
+    if group.heat is not None:
+        raise Conflict(
+            "member.in_heat",
+            f"The members of this group are Heat's, in the stack {group.heat.stack_name}: only how many "
+            "there are is ours to say.",
+        )
 
 
 def _difference(caller: Caller, was: Group, new: Group) -> str:

@@ -18,16 +18,19 @@ _RETRY_SECONDS = 5
 def of_its_kind(s: Services, group: Group, request_id: str) -> Group:
     """Return the new group, of the kind that its launch configuration describes.
 
-    Of a group of stacks it is found out whether Heat would make one, here where that can be said clearly. A
-    group that was stored by an earlier try of the same request is not asked about again.
+    A group in Heat has none and is returned as it is. Of a group of stacks it is found out whether Heat would
+    make one, here where that can be said clearly; one that was stored by an earlier try of the same request
+    is not asked about again.
 
     Raises:
         Invalid: stacks spread over no zones; or Heat makes none from this template.
         Conflict: Heat makes no stacks with this credential.
         Unavailable: neither can be found out now.
     """
+    if group.heat is not None:
+        return group
     with suppress(NotFound):  # what does not exist is refused where the group is written, which counts uses
-        configuration = s.launch_configurations.get(group.project_id, group.launch_configuration_id)
+        configuration = s.launch_configurations.get(group.project_id, group.owned_configuration_id)
         group = replace(group, kind=configuration.type)
         _require_no_zones(group)
         if configuration.type is LaunchType.STACK and not _stored(s, group):
@@ -42,13 +45,15 @@ def require_kind(s: Services, was: Group, new: Group, request_id: str) -> None:
         Invalid: the launch configuration is of another kind; else as ``of_its_kind``.
         Conflict, Unavailable: as ``of_its_kind``.
     """
+    if new.heat is not None:
+        return
     _require_no_zones(new)
     same_template = new.launch_configuration_id == was.launch_configuration_id
     same_credential = new.credential_id == was.credential_id
     if same_template and (same_credential or new.kind is not LaunchType.STACK):
         return
     with suppress(NotFound):
-        configuration = s.launch_configurations.get(new.project_id, new.launch_configuration_id)
+        configuration = s.launch_configurations.get(new.project_id, new.owned_configuration_id)
         if configuration.type is not new.kind:
             raise Invalid(
                 "group.kind",

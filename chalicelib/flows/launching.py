@@ -29,7 +29,7 @@ def create(r: Round, step: Create) -> None:
 
     When a quota is used up, half as many are asked for, and again, so that what fits is made.
     """
-    configuration = r.s.launch_configurations.get(r.group.project_id, r.group.launch_configuration_id)
+    configuration = r.s.launch_configurations.get(r.group.project_id, r.group.owned_configuration_id)
     together = configuration.template.together_at_most(step.count)
     template = _with_intake(r, configuration.template)
     left = step.count

@@ -41,12 +41,15 @@ def begin(
         make: returns the refresh that is wanted of the group as it is.
 
     Raises:
-        Conflict: another one has not ended, or the group is being deleted.
+        Conflict: another one has not ended, the group is being deleted, or its members are Heat's.
         Invalid: it does not fit the group.
     """
 
     def attempt() -> tuple[Refresh, Group]:
         was = s.groups.get(caller.project_id, group_id)
+        if was.heat is not None:
+            detail = "Heat makes the members of this group: the stack's own rolling update replaces them."
+            raise Conflict("refresh.in_heat", detail)
         wanted = make(was)
         if s.refreshes.find(key_of(was), wanted.id) is None:
             _require_free(s, was)
@@ -63,6 +66,8 @@ def begin(
 
 
 def _require_free(s: Services, group: Group) -> None:
+    if group.heat is not None:
+        raise Conflict("group.in_heat", "The members of this group are Heat's to replace: update its stack.")
     if group.deleting:
         raise Conflict("group.deleting", "The group is being deleted.")
     if under_way(s, group) is not None:
@@ -75,7 +80,7 @@ def _to_be_replaced(s: Services, group: Group, refresh: Refresh) -> int:
     """Return how many members are to be replaced, as far as is written down; the first round looks itself."""
     rolling = refresh.rolling(group, refresh.batch_size, refresh.created_at)
     return sum(
-        rolling.is_old(member, group.launch_configuration_id) and not member.protected
+        rolling.is_old(member, group.owned_configuration_id) and not member.protected
         for member in s.members.of_group(key_of(group))
         if member.state is not MemberState.DELETING
     )

@@ -7,12 +7,34 @@ from datetime import datetime, timedelta
 
 from chalicelib.core.activity import Activity, ActivityKind
 from chalicelib.core.group import Group
+from chalicelib.core.heat import Asked
 from chalicelib.core.member import Member
+from chalicelib.core.plan import Plan
+from chalicelib.core.refresh import Refresh
 from chalicelib.core.round import Setback
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import Cloud
 from chalicelib.ports.storage import Lease
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round came to, as far as it came.
+
+    Attributes:
+        plan: None when the cloud could not even be looked at.
+        setback: what went wrong, if something did.
+        cut_short: the time was over before the steps were.
+        asked: what Heat was asked for and has not shown the effect of yet.
+        refresh: the refresh that the round works on, if one is under way.
+    """
+
+    plan: Plan | None = None
+    setback: Setback | None = None
+    cut_short: bool = False
+    refresh: Refresh | None = None
+    asked: Asked | None = None
 
 
 @dataclass(slots=True)

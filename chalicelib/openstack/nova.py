@@ -7,7 +7,7 @@ filter on metadata silently).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,7 @@ MICROVERSION = "2.79"
 _CREATION_TIMEOUT_SECONDS = 30
 _PAGE_MAX = 1000
 _LISTINGS_MAX = 3
+_ASKED_ONE_BY_ONE_MAX = 8
 
 
 class Nova:
@@ -45,7 +46,7 @@ class Nova:
         without metadata, and so is left out.
         """
         with _errors_of_nova():
-            found = self._listed(group_tag(group_id))
+            found = self._listed({"tags": group_tag(group_id)})
         servers = map(_to_server, found)
         return tuple(server for server in servers if server.metadata.get(GROUP_KEY) == group_id)
 
@@ -58,6 +59,22 @@ class Nova:
                 _require_novas_own(error)
                 return None
         return _to_server(_document(answer, "server")["server"])
+
+    def among(self, ids: Collection[ResourceId]) -> Mapping[ResourceId, Resource]:
+        """Return those of the servers that there are: few are asked for by id, many found in the list.
+
+        What the list leaves out is asked for by its id before it is believed to be gone.
+        """
+        found: dict[ResourceId, Resource] = {}
+        if len(ids) > _ASKED_ONE_BY_ONE_MAX:
+            with _errors_of_nova():
+                listed = map(_to_server, self._listed({}))
+            found = {server.id: server for server in listed if server.id in ids}
+        for id_ in ids:
+            server = None if id_ in found else self.resource(id_)
+            if server is not None:
+                found[id_] = server
+        return found
 
     def create(self, order: Order) -> ResourceId | None:
         """Ask for servers, once; return the id when it was one, else None: Nova names only the first."""
@@ -79,33 +96,33 @@ class Nova:
         with _errors_of_nova(), _already_gone_is_fine():
             twice(lambda: self._adapter.post(f"{_path(resource_id)}/metadata", json={"metadata": metadata}))
 
-    def _listed(self, tag: str) -> Sequence[dict[str, Any]]:
-        """Return all servers with the tag, each once.
+    def _listed(self, query: Mapping[str, str]) -> Sequence[dict[str, Any]]:
+        """Return all servers that the query finds, each once.
 
         A page begins after the last server of the page before. When that one is deleted meanwhile Nova does
         not know where to go on, and the listing begins anew.
         """
         for _ in range(_LISTINGS_MAX):
             try:
-                return self._all_pages(tag)
+                return self._all_pages(query)
             except _MarkerGone:
                 continue
         raise CloudUnavailable("Servers went faster than Nova listed them.", certainly_not_done=True)
 
-    def _all_pages(self, tag: str) -> Sequence[dict[str, Any]]:
+    def _all_pages(self, query: Mapping[str, str]) -> Sequence[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         marker: str | None = None
         while True:
-            page, has_next = self._page_after(marker, tag)
+            page, has_next = self._page_after(marker, query)
             new = {document["id"]: document for document in page if document["id"] not in found}
             found.update(new)
             if not has_next or not new:
                 return tuple(found.values())
             marker = page[-1]["id"]
 
-    def _page_after(self, marker: str | None, tag: str) -> tuple[list[dict[str, Any]], bool]:
+    def _page_after(self, marker: str | None, which: Mapping[str, str]) -> tuple[list[dict[str, Any]], bool]:
         """Return a page of servers, and whether there is another."""
-        query: dict[str, Any] = {"tags": tag, "limit": self._page_size}
+        query: dict[str, Any] = {**which, "limit": self._page_size}
         if marker is not None:
             query["marker"] = marker
         try:

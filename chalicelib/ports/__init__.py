@@ -14,6 +14,7 @@ from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.monitoring import Monitoring
+from chalicelib.ports.orchestration import Orchestration
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.refreshes import Refreshes
@@ -122,6 +123,7 @@ class Services:
     identity: Identity
     clouds: Clouds
     rehearsals: Rehearsals
+    orchestration: Orchestration
     monitoring: Mapping[Backend, Monitoring]
     queue: Queue
     web: Web

@@ -116,6 +116,13 @@ class Groups(Protocol):
         The owner itself may take it again: its first try may have succeeded without an answer.
         """
 
+    def note(self, lease: Lease, group: Group) -> None:
+        """Write what was observed while the round goes on.
+
+        Raises:
+            LeaseLost: another round has begun; ask the cloud for nothing.
+        """
+
     def conclude(self, lease: Lease, was: Group, group: Group, due_at: datetime) -> bool:
         """End the lease: write what was observed and when the group is due.
 

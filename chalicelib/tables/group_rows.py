@@ -16,6 +16,7 @@ from pynamodb.indexes import KeysOnlyProjection
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
+from chalicelib.core.heat import HeatTarget
 from chalicelib.core.ids import GroupId, WebhookId
 from chalicelib.core.launch import LaunchType
 from chalicelib.tables.calls import Transaction
@@ -38,7 +39,7 @@ class GroupRow(Row):
     project_id = UnicodeAttribute(hash_key=True)
     id = UnicodeAttribute(range_key=True)
     name = UnicodeAttribute()
-    launch_configuration_id = UnicodeAttribute()
+    launch_configuration_id = UnicodeAttribute(null=True)
     credential_id = UnicodeAttribute()
     bounds = DocumentAttribute(Bounds)
     desired_capacity = NumberAttribute()
@@ -57,6 +58,7 @@ class GroupRow(Row):
     changes = DocumentAttribute(tuple[Change, ...])
     refresh_id = UnicodeAttribute(null=True)
     observed = DocumentAttribute(Observed)
+    heat = DocumentAttribute(HeatTarget, null=True)
     fingerprint = UnicodeAttribute(null=True)
 
     due_shard = NumberAttribute()

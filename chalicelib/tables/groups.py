@@ -111,6 +111,14 @@ class GroupTable:
             return None
         return row.to(Group)
 
+    def note(self, lease: Lease, group: Group) -> None:
+        """Write what was observed while the round goes on, if the lease still holds (else LeaseLost)."""
+        row = self._table.rows.of(group)
+        try:
+            perform(lambda: row.update(row.setting(["observed"]), GroupRow.lease_owner == lease.owner))
+        except Refused:
+            raise LeaseLost from None
+
     def conclude(self, lease: Lease, was: Group, group: Group, due_at: datetime) -> bool:
         """End the lease: write what was observed and when the group is due."""
         names = ["observed", "due_at", "lease_owner", "lease_until"]
@@ -169,7 +177,8 @@ class GroupTable:
         changes: Counter[tuple[str, str]] = Counter()
         for group, by in ((new, 1), (was, -1)):
             if group is not None:
-                changes["launch_configuration", group.launch_configuration_id] += by
+                if group.launch_configuration_id is not None:
+                    changes["launch_configuration", group.launch_configuration_id] += by
                 changes["credential", group.credential_id] += by
         for (noun, id_), by in changes.items():
             if by:

@@ -33,7 +33,7 @@ class MemberRow(Row):
     group_id = UnicodeAttribute()
     name = UnicodeAttribute()
     state = WordAttribute(MemberState)
-    launch_configuration_id = UnicodeAttribute()
+    launch_configuration_id = UnicodeAttribute(null=True)
     availability_zone = UnicodeAttribute(null=True)
     requested_at = UTCDateTimeAttribute()
     created_at = UTCDateTimeAttribute()

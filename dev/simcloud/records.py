@@ -70,6 +70,27 @@ class ApplicationCredential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredService:
+    """A service that an administrator added to the catalogue."""
+
+    id: str
+    type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a service that was added is found."""
+
+    id: str
+    service_id: str
+    region: str | None
+    interface: str
+    url: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """What Keystone gave out; its roles are looked up at each use, for they may be revoked meanwhile.
 

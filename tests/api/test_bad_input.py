@@ -12,6 +12,7 @@ from tests.api.caller import ALARM, NO_SUCH_ID, NO_SUCH_TOKEN, SECRET, SERVER, A
 HUGE = 10**400
 DEEP = '{"a":' * 400 + "1" + "}" * 400
 
+HEAT = {"stack": "shop", "resource": "asg", "adjust": "parameter", "parameter": "size"}
 GROUP: dict[str, Any] = {
     "name": "web",
     "launch_configuration_id": "{launch_configuration_id}",
@@ -182,7 +183,47 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     # Groups: missing, of the wrong type, out of range, contradictory, naming what is not there.
     *(
         ("POST /v1/groups", _but(GROUP, **{name: LEFT_OUT}), "request.body")
-        for name in ("name", "launch_configuration_id", "credential_id", "max_size")
+        for name in ("name", "credential_id", "max_size")
+    ),
+    ("POST /v1/groups", _but(GROUP, launch_configuration_id=LEFT_OUT), "group.kind"),
+    ("POST /v1/groups", _but(GROUP, heat=HEAT), "group.kind"),
+    *(
+        ("POST /v1/groups", _but(GROUP, launch_configuration_id=LEFT_OUT, heat={**HEAT, **wrong}), code)
+        for wrong, code in (
+            ({"stack": "no such/stack"}, "request.body"),
+            ({"resource": ""}, "request.body"),
+            ({"adjust": "both"}, "request.body"),
+            ({"stack_id": "1"}, "request.body"),
+            ({"policies": [{"resource": "up", "adjustment": 1}]}, "group.heat_adjust"),
+            ({"parameter": None}, "group.heat_adjust"),
+            ({"adjust": "signal"}, "group.heat_adjust"),
+            ({"adjust": "signal", "parameter": None}, "group.heat_adjust"),
+            (
+                {"adjust": "signal", "parameter": None, "policies": [{"resource": "up", "adjustment": 0}]},
+                "group.heat_policies",
+            ),
+            (
+                {
+                    "adjust": "signal",
+                    "parameter": None,
+                    "policies": [{"resource": "up", "adjustment": 1}] * 2,
+                },
+                "group.heat_policies",
+            ),
+            ({}, "group.heat_stack"),
+        )
+    ),
+    *(
+        (
+            "POST /v1/groups",
+            _but(GROUP, launch_configuration_id=LEFT_OUT, heat=HEAT, **field),
+            "group.heat_field",
+        )
+        for field in (
+            {"removal_order": "newest"},
+            {"availability_zones": ["a"]},
+            {"build_timeout": 60},
+        )
     ),
     ("POST /v1/groups", _but(GROUP, name=""), "request.body"),
     ("POST /v1/groups", _but(GROUP, name="x" * 256), "request.body"),

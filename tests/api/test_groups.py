@@ -32,6 +32,7 @@ def test_a_group_is_created_and_its_members_are_built_afterwards(api: Api) -> No
         "project_id": PROJECT,
         "name": "wéb ☃",
         "launch_configuration_id": launch,
+        "heat": None,
         "credential_id": credential,
         "min_size": 1,
         "max_size": 4,

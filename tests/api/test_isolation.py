@@ -15,6 +15,7 @@ WITH_IDS = [
     each
     for each in operations(openapi.document(OPERATIONS, "http://scale.example"))
     if each.parameters and not each.is_open
+    if "stack" not in each.parameters  # not an id of ours; see test_stacks
 ]
 
 BODIES: dict[str, dict[str, Any]] = {

@@ -310,7 +310,7 @@ def a_refresh(group: Group | None = None, **changes: Any) -> Refresh:
         min_in_service=None,
         pause_seconds=0,
         replace_all=False,
-        launch_configuration_id=of.launch_configuration_id,
+        launch_configuration_id=of.owned_configuration_id,
         created_at=NOW,
         updated_at=NOW,
     )

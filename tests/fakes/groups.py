@@ -75,6 +75,13 @@ class FakeGroups(Port):
         return held.group
 
     @atomic
+    def note(self, lease: Lease, group: Group) -> None:
+        held = self._ours(lease)
+        if held is None:
+            raise LeaseLost
+        held.group = replace(held.group, observed=group.observed)
+
+    @atomic
     def conclude(self, lease: Lease, was: Group, group: Group, due_at: datetime) -> bool:
         held = self._ours(lease)
         if held is None:

@@ -106,7 +106,8 @@ class Memory:
 
     def require_used(self, group: Group) -> None:
         """Refuse a group whose launch configuration or credential is missing."""
-        if (group.project_id, group.launch_configuration_id) not in self.launch_configurations:
+        configuration_id = group.launch_configuration_id
+        if configuration_id and (group.project_id, configuration_id) not in self.launch_configurations:
             raise Invalid("group.no_such_launch_configuration", "There is no such launch configuration.")
         if (group.project_id, group.credential_id) not in self.credentials:
             raise Invalid("group.no_such_credential", "There is no such credential.")

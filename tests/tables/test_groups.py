@@ -149,7 +149,7 @@ def test_uses_follow_a_group_to_another_launch_configuration(storage: Storage) -
     other = a_launch_configuration(project_id=storage.project, id=LaunchConfigurationId("other"))
     storage.launch_configurations.create(other, QUOTA)
     storage.groups.change(was, replace(was, launch_configuration_id=other.id), QUOTA, storage.an_activity())
-    storage.launch_configurations.delete(storage.project, was.launch_configuration_id)
+    storage.launch_configurations.delete(storage.project, was.owned_configuration_id)
     with pytest.raises(Conflict, match="used"):
         storage.launch_configurations.delete(storage.project, other.id)
 

@@ -92,7 +92,7 @@ def test_removing_takes_the_group_out_of_all_counts_once(storage: Storage) -> No
     storage.groups.remove(lease, group)
     used = storage.usage.of_project(storage.project)
     assert (used.groups, used.members) == (0, 0)
-    storage.launch_configurations.delete(storage.project, group.launch_configuration_id)
+    storage.launch_configurations.delete(storage.project, group.owned_configuration_id)
     storage.credentials.delete(storage.project, group.credential_id)
 
 

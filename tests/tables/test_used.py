@@ -86,7 +86,7 @@ def test_the_quota_holds(storage: Storage) -> None:
 def test_what_a_group_uses_cannot_be_deleted(storage: Storage) -> None:
     group = storage.a_stored_group()
     with pytest.raises(Conflict) as refused:
-        storage.launch_configurations.delete(storage.project, group.launch_configuration_id)
+        storage.launch_configurations.delete(storage.project, group.owned_configuration_id)
     assert refused.value.code == "autoscaling.launch_configuration.in_use"
     with pytest.raises(Conflict):
         storage.credentials.delete(storage.project, group.credential_id)

@@ -25,7 +25,9 @@ from chalicelib.api.documents.common import (
     utc,
     utc_or_none,
 )
+from chalicelib.api.documents.heat import HeatDocument, HeatFields, heat_document
 from chalicelib.core.capacity import Bounds
+from chalicelib.core.errors import Invalid
 from chalicelib.core.group import Freeze, Group, RemovalOrder
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
 from chalicelib.core.launch import LaunchType
@@ -43,33 +45,44 @@ class NewGroup(Input, kw_only=True):
     """A group to be made."""
 
     name: Name
-    launch_configuration_id: Uuid
+    launch_configuration_id: Uuid | None = None
+    heat: HeatFields | None = None
     credential_id: Uuid
     min_size: Size = 0
     max_size: Size
     desired_capacity: Size | None = None
     cooldown: CooldownSeconds = 300
-    removal_order: Order = "oldest"
-    availability_zones: Zones = []
-    build_timeout: BuildTimeoutSeconds = 600
+    removal_order: Order | UnsetType = UNSET
+    availability_zones: Zones | UnsetType = UNSET
+    build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
     client_token: ClientToken | None = None
 
     def to_group(self, project_id: ProjectId, id_: str, now: datetime, fingerprint: str | None) -> Group:
-        """Return the group; without a desired_capacity it wants min_size members."""
+        """Return the group; without a desired_capacity it wants min_size members.
+
+        Raises:
+            Invalid: it is of none or of two kinds, or has a field that its kind does not know.
+        """
+        if (self.launch_configuration_id is None) == (self.heat is None):
+            raise Invalid("group.kind", "A group has either a launch_configuration_id or heat.")
+        if self.heat is not None:
+            _refuse_fields_of_owned(self)
+        configuration_id = self.launch_configuration_id
         bounds = Bounds(min_size=self.min_size, max_size=self.max_size)
         desired = self.min_size if self.desired_capacity is None else self.desired_capacity
         return Group(
             project_id=project_id,
             id=GroupId(id_),
             name=self.name,
-            launch_configuration_id=LaunchConfigurationId(self.launch_configuration_id),
+            launch_configuration_id=LaunchConfigurationId(configuration_id) if configuration_id else None,
+            heat=self.heat.to_target() if self.heat is not None else None,
             credential_id=CredentialId(self.credential_id),
             bounds=bounds,
             desired_capacity=desired,
             cooldown_seconds=self.cooldown,
-            removal_order=RemovalOrder(self.removal_order),
-            availability_zones=tuple(self.availability_zones),
-            build_timeout_seconds=self.build_timeout,
+            removal_order=RemovalOrder(given_or(self.removal_order, "oldest")),
+            availability_zones=tuple(given_or(self.availability_zones, [])),
+            build_timeout_seconds=given_or(self.build_timeout, 600),
             created_at=now,
             updated_at=now,
             fingerprint=fingerprint,
@@ -91,12 +104,19 @@ class GroupPatch(Input, kw_only=True):
     build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
 
     def applied_to(self, group: Group) -> Group:
-        """Return the group as it is to be."""
+        """Return the group as it is to be.
+
+        Raises:
+            Invalid: a field is given that its kind does not know.
+        """
+        if group.heat is not None:
+            _refuse_fields_of_owned(self)
+        given = self.launch_configuration_id
         return replace(
             group,
             name=given_or(self.name, group.name),
-            launch_configuration_id=LaunchConfigurationId(
-                given_or(self.launch_configuration_id, group.launch_configuration_id)
+            launch_configuration_id=(
+                group.launch_configuration_id if given is UNSET else LaunchConfigurationId(given)
             ),
             credential_id=CredentialId(given_or(self.credential_id, group.credential_id)),
             bounds=Bounds(
@@ -108,6 +128,18 @@ class GroupPatch(Input, kw_only=True):
             removal_order=RemovalOrder(given_or(self.removal_order, group.removal_order.value)),
             availability_zones=tuple(given_or(self.availability_zones, list(group.availability_zones))),
             build_timeout_seconds=given_or(self.build_timeout, group.build_timeout_seconds),
+        )
+
+
+_OF_OWNED = ("launch_configuration_id", "removal_order", "availability_zones", "build_timeout")
+
+
+def _refuse_fields_of_owned(body: NewGroup | GroupPatch) -> None:
+    """Refuse what is about making and choosing members, which is Heat's to do in this group."""
+    given = [name for name in _OF_OWNED if getattr(body, name) not in (UNSET, None)]
+    if given:
+        raise Invalid(
+            "group.heat_field", f"Heat makes and removes the members: {', '.join(given)} is not for it."
         )
 
 
@@ -135,15 +167,16 @@ class GroupDocument(msgspec.Struct, kw_only=True):
     id: str
     project_id: str
     name: str
-    launch_configuration_id: str
+    launch_configuration_id: str | None
+    heat: HeatDocument | None
     credential_id: str
     min_size: int
     max_size: int
     desired_capacity: int
     cooldown: int
-    removal_order: Order
+    removal_order: Order | None
     availability_zones: list[str]
-    build_timeout: int
+    build_timeout: int | None
     status: Literal["active", "converging", "error", "credential_error", "frozen", "deleting"]
     status_reason: str | None
     retry_at: Time | None
@@ -176,14 +209,15 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
         project_id=group.project_id,
         name=group.name,
         launch_configuration_id=group.launch_configuration_id,
+        heat=heat_document(group.heat) if group.heat else None,
         credential_id=group.credential_id,
         min_size=group.bounds.min_size,
         max_size=group.bounds.max_size,
         desired_capacity=group.desired_capacity,
         cooldown=group.cooldown_seconds,
-        removal_order=group.removal_order.value,
+        removal_order=None if group.heat else group.removal_order.value,
         availability_zones=list(group.availability_zones),
-        build_timeout=group.build_timeout_seconds,
+        build_timeout=None if group.heat else group.build_timeout_seconds,
         status=status.value,
         status_reason=reason,
         retry_at=utc_or_none(trouble.retry_at if trouble else None),
@@ -223,7 +257,7 @@ class MemberDocument(msgspec.Struct, kw_only=True):
     status_reason: str | None
     health: Literal["healthy", "unknown"]
     protected: bool
-    launch_configuration_id: str
+    launch_configuration_id: str | None
     availability_zone: str | None
     created_at: Time
     links: list[Link]

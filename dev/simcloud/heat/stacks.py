@@ -10,8 +10,8 @@ from dev.simcloud.faults import Faults
 from dev.simcloud.heat import parameters, registry
 from dev.simcloud.heat.actions import begin
 from dev.simcloud.heat.call import Call, Router, accepted, look_up, null, redirect
-from dev.simcloud.heat.checks import check_stack
-from dev.simcloud.heat.documents import links, shown
+from dev.simcloud.heat.checks import check_stack, check_types
+from dev.simcloud.heat.documents import environment_of, links, shown
 from dev.simcloud.heat.errors import HeatRefused, bad_request, invalid, no_stack
 from dev.simcloud.heat.nesting import Nesting
 from dev.simcloud.heat.templates import environment_in, template_in
@@ -22,6 +22,7 @@ from dev.simcloud.world import World, with_implied
 _NAME = "[a-zA-Z][a-zA-Z0-9_.-]{0,254}"
 _TAG_LENGTH_MAX = 80
 _ACTIONS = {"suspend": Action.SUSPEND, "resume": Action.RESUME, "check": Action.CHECK}
+_NOT_UPDATED = {Action.DELETE: "deleting", Action.SUSPEND: "suspended"}
 _STUCK_WITHIN_SECONDS = 1.0
 
 
@@ -38,6 +39,7 @@ class Stacks:
         """Add what this answers to ``router``."""
         router.add("POST", "/stacks", "member", self.create)
         router.add("POST", "/stacks/preview", "member", self.preview)
+        router.add("POST", "/validate", "member", self.validate)
         for method in ("PUT", "PATCH", "DELETE"):
             router.add(method, "/stacks/{stack_name}", "member", self.find)
         router.add("POST", "/stacks/{stack_name}/actions", "member", self.find_actions)
@@ -63,6 +65,23 @@ class Stacks:
         self._check_name(stack)
         check_stack(stack)
         return Response(status=200, body={"stack": shown(stack, self.base_url, None)})
+
+    def validate(self, call: Call) -> Response:
+        """Tell what a template takes, if it is one; its properties are not looked at here."""
+        asked = call.document()
+        template = template_in(asked)
+        if template is None:
+            raise bad_request("No template specified")
+        try:
+            check_types(template, asked.get("files") or {})
+        except HeatRefused as refused:
+            raise bad_request(refused.message or "") from refused
+        body = {
+            "Description": template.get("description") or "No description",
+            "Parameters": parameters.described(template),
+            "Environment": environment_of({}),
+        }
+        return Response(status=200, body=body)
 
     def find(self, call: Call, stack_name: str) -> Response:
         """Redirect to the stack of this name or id."""
@@ -132,7 +151,7 @@ class Stacks:
     def _asked(self, call: Call) -> Stack:
         """Return the stack that a request asks for."""
         asked, now = call.document(), self.world.now()
-        if "stack_name" not in asked:
+        if not isinstance(asked.get("stack_name"), str):
             raise bad_request("No stack name specified")
         template = template_in(asked)
         if template is None:
@@ -187,10 +206,10 @@ class Stacks:
 
     def _update(self, stack: Stack, asked: Document, tags: tuple[str, ...]) -> Response:
         """Begin an update; one that comes within a second of another and of a signal never ends."""
-        if stack.deleted_at is not None or stack.action is Action.DELETE:
+        if stack.deleted_at is not None:
             raise no_stack(stack.name)
-        if stack.action is Action.SUSPEND:
-            message = "Updating a stack when it is suspended is not supported."
+        if stack.action in _NOT_UPDATED:
+            message = f"Updating a stack when it is {_NOT_UPDATED[stack.action]} is not supported."
             raise HeatRefused(400, "NotSupported", message)
         check_stack(stack)
         changed = replace(

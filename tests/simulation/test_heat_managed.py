@@ -1,0 +1,150 @@
+"""A group in Heat among wishes, faults, deaths, lost messages and people who meddle; then it must settle.
+
+Laws, in every state: a signal and an update never meet, nor do two of our own requests, whatever died or
+was lost in between; a stack is only ever asked in the group's one way; bounds hold. When the faults stop: the
+stack has exactly the wanted members, the group says so, and has a row for each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.group import Group
+from chalicelib.core.heat import Adjust
+from chalicelib.flows import groups, sweep
+from chalicelib.flows.converge import converge
+from chalicelib.ports.cloud import CredentialBroken
+from tests.core import factories
+from tests.core.heat_factories import a_heat_target
+from tests.fake_cloud import Fault
+from tests.simulation.crash import Died, Executioner, mortal
+from tests.world import CALLER, World, key
+
+MAX_SIZE = 12
+
+
+class HeatManaged(RuleBasedStateMachine):
+    """One group of one stack, and all that happens to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.executioner = Executioner()
+        self.mortal = mortal(self.world.services, self.executioner)
+
+    @initialize(adjust=st.sampled_from(Adjust), size=st.integers(1, MAX_SIZE))
+    def begin(self, adjust: Adjust, size: int) -> None:
+        """A stack of some size, and a group that wants another."""
+        self.adjust = adjust
+        self.stack = self.world.heat.add(size=size, parameter=size)
+        self.world.with_group(
+            heat=a_heat_target(adjust), desired_capacity=2, min_size=1, max_size=MAX_SIZE, cooldown_seconds=0
+        )
+
+    @rule(size=st.integers(1, MAX_SIZE), dies=st.none() | st.integers(0, 6), late=st.booleans())
+    def somebody_wants(self, size: int, dies: int | None, *, late: bool) -> None:
+        def edit(group: Group) -> Group:
+            return replace(group, desired_capacity=size)
+
+        def run() -> None:
+            groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
+
+        self._invoke(run, dies, late=late)
+
+    @rule(dies=st.none() | st.integers(0, 30), late=st.booleans())
+    def a_message_is_delivered(self, dies: int | None, *, late: bool) -> None:
+        self._invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+
+    @rule(dies=st.none() | st.integers(0, 10), late=st.booleans())
+    def a_minute_ticks(self, dies: int | None, *, late: bool) -> None:
+        def run() -> None:
+            for shard in range(self.world.limits.shards):
+                sweep.sweep(self.mortal, shard)
+
+        self._invoke(run, dies, late=late)
+
+    @rule(seconds=st.sampled_from([1, 3, 5, 20, 61, 300, 2000]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.clock.pass_(seconds)
+
+    @rule(faults=st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=4))
+    def requests_go_wrong(self, faults: list[Fault]) -> None:
+        self.world.heat.faults += faults
+
+    @rule(number=st.integers(0, 3))
+    def members_fail(self, number: int) -> None:
+        self.stack.fails = number
+
+    @rule(seconds=st.sampled_from([1, 4, 200]), lies=st.sampled_from([0, 2, 20]))
+    def heat_is_slow(self, seconds: int, lies: int) -> None:
+        self.stack.work_seconds, self.stack.take_up_seconds = seconds, lies
+
+    @rule(size=st.integers(0, MAX_SIZE + 3))
+    def somebody_meddles(self, size: int) -> None:
+        if self.stack.working is None:
+            self.stack.meddle(size)
+
+    @rule(suspended=st.booleans(), down=st.booleans(), hidden=st.integers(0, 1))
+    def heat_is_not_as_it_should_be(self, hidden: int, *, suspended: bool, down: bool) -> None:
+        self.stack.suspended, self.world.heat.unreachable = suspended, down
+        self.stack.hides_servers = hidden
+
+    @rule(broken=st.booleans(), for_good=st.booleans())
+    def keystone_lets_us_in_or_not(self, *, broken: bool, for_good: bool) -> None:
+        self.world.heat.broken = CredentialBroken("no", for_good=for_good) if broken else None
+
+    def _invoke(self, run: object, dies: int | None, *, late: bool) -> None:
+        """Run one invocation, which may die at its ``dies``-th call to the world."""
+        self.executioner.calls_left, self.executioner.after_effect = dies, late
+        try:
+            run()  # type: ignore[operator]
+        except (Died, NotFound, Conflict):
+            pass
+        finally:
+            self.executioner.calls_left = None
+
+    @invariant()
+    def nothing_meets_on_the_stack(self) -> None:
+        assert self.stack.overlaps == 0
+
+    @invariant()
+    def it_is_asked_in_one_way(self) -> None:
+        assert not (self.stack.patches if self.adjust is Adjust.SIGNAL else self.stack.signals)
+
+    @invariant()
+    def what_is_asked_lies_within_bounds(self) -> None:
+        assert all(1 <= value <= MAX_SIZE for value in self.stack.patches)
+
+    def teardown(self) -> None:
+        """The faults stop: it settles at what is wanted."""
+        heat, stack = self.world.heat, self.stack
+        heat.faults, heat.broken, heat.unreachable = [], None, False
+        stack.fails = stack.hides_servers = 0
+        stack.suspended, stack.work_seconds, stack.take_up_seconds = False, 4, 0
+        groups.converge_now(self.world.services, CALLER, factories.GROUP, "req-m")
+        if self.adjust is Adjust.SIGNAL and stack.failure:
+            stack.failure = None  # as the owner's update of the stack does: no signal mends what failed
+        self.world.settle()
+        group = self.world.group()
+        assert len(stack.members) == group.observed.in_service == group.desired_capacity
+        assert {m.resource_id for m in self.world.members()} == {
+            server for member in stack.members for server in member.servers
+        }
+        assert stack.failure is None
+        if self.adjust is Adjust.PARAMETER:
+            assert stack.parameter == group.desired_capacity
+
+
+HeatManaged.TestCase.settings = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestHeatManaged = HeatManaged.TestCase
