@@ -78,6 +78,11 @@ PARAMETERS = (
         says="INFO if empty.",
         pattern="DEBUG|INFO|WARNING|ERROR|CRITICAL",
     ),
+    Parameter(
+        variable="METRICS",
+        says="Whether CloudWatch makes metrics of the logs; cloudwatch if empty.",
+        pattern="cloudwatch|none",
+    ),
     *(
         Parameter(variable=f"QUOTA_{noun}", says="What each project may have at most.", pattern=_NUMBER)
         for noun in (

@@ -86,6 +86,7 @@ class Observed:
         settled: nothing was left to do for that generation.
         current_size: members that count, in service or on their way.
         in_service: members that serve.
+        unsettled_since: since when the members are not as this generation wants them; None when they are.
     """
 
     generation: int = 0
@@ -93,6 +94,7 @@ class Observed:
     current_size: int = 0
     in_service: int = 0
     trouble: Trouble | None = None
+    unsettled_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,10 +48,12 @@ class Conclusion:
     Attributes:
         group: the group with what was observed, and, when a change completed, its cooldowns started anew.
         look_again_at: when the next round is due.
+        lag: for how long the members were not as they are wanted, up to this round.
     """
 
     group: Group
     look_again_at: datetime
+    lag: timedelta
 
 
 def back_off(kind: TroubleKind, attempts: int, jitter: float) -> timedelta:
@@ -79,19 +81,28 @@ def conclude(
         setback = Setback(kind=TroubleKind.BUILD, reason=_failed(plan.failed_builds))
     settled = plan is not None and plan.settled and setback is None
     trouble = None if settled else _trouble(group, setback, now, jitter)
-    before = group.observed
+    before, since = group.observed, _unsettled_since(group, now)
     observed = Observed(
         generation=group.generation,
         settled=settled,
         current_size=plan.current_size if plan else before.current_size,
         in_service=plan.in_service if plan else before.in_service,
         trouble=trouble,
+        unsettled_since=None if settled else since,
     )
     after = replace(group, observed=observed)
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
     look_again_at = now if cut_short and setback is None else _look_again(after, plan, now)
-    return Conclusion(group=after, look_again_at=look_again_at)
+    return Conclusion(group=after, look_again_at=look_again_at, lag=now - since)
+
+
+def _unsettled_since(group: Group, now: datetime) -> datetime:
+    """Return since when the members are not as wanted: the change, or when it was first seen; or ``now``."""
+    before = group.observed
+    if before.generation == group.generation and before.unsettled_since is not None:
+        return before.unsettled_since
+    return now if group.settled else group.updated_at
 
 
 def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float) -> Trouble | None:
