@@ -100,8 +100,9 @@ class Stage:
         self.function("Tick").invoke(schedule_event())
 
     def work(self, body: str) -> None:
-        """Hand a message to the function that works."""
-        self.function("Work").invoke(sqs_event(body))
+        """Hand a message to the function that works, which must not give it back."""
+        answer = self.function("Work").invoke(sqs_event(body))
+        assert answer == {"batchItemFailures": []}, f"{body} failed; its log is in {self._logs}"
 
     def let_pass_since_heard(self, project_id: str, webhook_id: str, *, seconds: int) -> None:
         """Put a watched webhook's row back in time, for nobody waits here for a real silence."""
