@@ -85,7 +85,7 @@ def test_what_would_lose_what_owners_have_is_found_in_a_change_set() -> None:
         return {"Type": "Resource", "ResourceChange": found}
 
     table, key, function = "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Lambda::Function"
-    changes = [
+    changes: list[dict[str, object]] = [
         change(table, "New", "Add"),
         change(table, "Changed", "Modify", Replacement="False"),
         change(table, "OtherKeys", "Modify", Replacement="True"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -15,20 +16,23 @@ from tests.tables.storage import QUOTA, Storage
 TABLE = "thermostat-shared-groups"
 
 
+def stored(group: Group) -> Mapping[str, Any]:
+    """Return a group's row as DynamoDB has it."""
+    key: dict[str, Any] = {"project_id": {"S": group.project_id}, "id": {"S": group.id}}
+    return boto3.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+
+
 def rewritten(group: Group, attribute: str, value: dict[str, Any] | None) -> None:
     """Have another release's row in the place of a group's: with an attribute set, or without it."""
     dynamodb = boto3.client("dynamodb")
-    key = {"project_id": {"S": group.project_id}, "id": {"S": group.id}}
-    row = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
+    row: dict[str, Any] = dict(stored(group))
     row.pop(attribute, None)
     dynamodb.put_item(TableName=TABLE, Item={**row, **({attribute: value} if value else {})})
 
 
 def test_a_row_says_what_it_was_written_as(dynamodb: Storage) -> None:
     group = dynamodb.a_stored_group()
-    key = {"project_id": {"S": group.project_id}, "id": {"S": group.id}}
-    (row,) = [boto3.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]]
-    assert row["v"] == {"N": str(FORMAT)}
+    assert stored(group)["v"] == {"N": str(FORMAT)}
 
 
 def test_a_row_of_before_there_were_formats_is_read(dynamodb: Storage) -> None:
