@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+import urllib.error
 import urllib.request
 from collections import Counter
 
@@ -20,10 +22,22 @@ def scraped(stack: Stack) -> Counter[str]:
     """Return the counts of every series of every function, added up as Prometheus's sum does."""
     total: Counter[str] = Counter()
     for url in stack.metrics_urls:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            for name, value in re.findall(r"^([a-z].*) (\S+)$", answer.read().decode(), re.MULTILINE):
-                total[name] += int(float(value))
+        for name, value in re.findall(r"^([a-z].*) (\S+)$", text_at(url), re.MULTILINE):
+            total[name] += int(float(value))
     return total
+
+
+def text_at(url: str) -> str:
+    """Return what is served there, once it is: the tick is the last to start."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def test_decisions_rounds_and_sweeps_of_all_functions_are_counted(
@@ -36,7 +50,9 @@ def test_decisions_rounds_and_sweeps_of_all_functions_are_counted(
     webhook = owner.api.post(f"/v1/policies/{made['id']}/webhooks", {"name": "a"})
     assert call_hook(str(webhook["url"]), {"event_id": "a"}).json()["outcome"] == "executed"
     assert call_hook(str(webhook["url"]), {"event_id": "a"}).json()["outcome"] == "duplicate"
-    owner.api.until(f"/v1/groups/{group['id']}", lambda seen: bool(seen["in_service"] == 2))
+    owner.api.until(
+        f"/v1/groups/{group['id']}", lambda seen: (seen["status"], seen["in_service"]) == ("active", 2)
+    )
     found = scraped(stack) - before
     assert found['thermostat_decisions_total{outcome="executed"}'] == 1
     assert found['thermostat_decisions_total{outcome="duplicate"}'] == 1
