@@ -70,7 +70,7 @@ def _require_reachable_servers(s: Services, alarm: Alarm) -> None:
         if s.groups.get(alarm.project_id, alarm.group_id).heat is not None:
             raise Invalid(
                 "alarm.group_in_heat",
-                "Ceilometer knows a stack's servers by the metadata that its template gives them, not as ours: "
+                "Ceilometer knows a stack's servers by the metadata of its template, not as ours: "
                 "make the alarm in Aodh yourself, and let its action be a webhook of the policy.",
             )
 

@@ -185,6 +185,34 @@ def use_members(api: Gateway, path: str) -> None:
     api.delete(f"{path}/members/{member}?replace=false")
 
 
+def use_heat(api: Gateway, cloud: SimCloud) -> Any:
+    """Take over the group of a stack, which has one member, and want three."""
+    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
+    server = {
+        "image": simulated.IMAGE,
+        "flavor": simulated.FLAVOR,
+        "networks": [{"allocate_network": "none"}],
+    }
+    group = {
+        "min_size": 0,
+        "max_size": 9,
+        "desired_capacity": {"get_param": "size"},
+        "resource": {"type": "OS::Nova::Server", "properties": server},
+    }
+    template = {
+        "heat_template_version": "2021-04-16",
+        "parameters": {"size": {"type": "number", "default": 1}},
+        "resources": {"asg": {"type": "OS::Heat::AutoScalingGroup", "properties": group}},
+    }
+    url = f"{cloud.url}/orchestration/v1/{stable_id('project', 'demo')}/stacks"
+    asked = {"stack_name": "shop", "template": template}
+    assert requests.post(url, json=asked, headers=token, timeout=10).status_code == 201
+    credential = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
+    (found,) = api.get(f"/v1/stacks/shop?credential_id={credential['id']}")["groups"]
+    (suggested,) = found["suggestions"]
+    return api.post("/v1/groups", {**suggested, "desired_capacity": 3})
+
+
 def message_for(stage: Stage, group_id: str) -> str:
     """Return the message that the API has put on the queue."""
     return next(body for body in stage.messages() if json.loads(body).get("group_id") == group_id)

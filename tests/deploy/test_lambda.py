@@ -17,6 +17,7 @@ from tests.deploy.owner import (
     servers,
     use_alarms,
     use_aodh,
+    use_heat,
     use_intake,
     use_members,
     use_policies_and_webhooks,
@@ -103,6 +104,16 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     assert cloud.world.alarms == {}
     assert servers(cloud) == []
     assert set(api.get("/v1/limits")["used"].values()) == {0}
+
+
+def test_a_group_in_heat_is_resized_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
+    api = stage.api()
+    stage.messages()
+    group = use_heat(api, cloud)
+    work_until(stage, api, group["id"], message_for(stage, group["id"]), in_service=3)
+    assert len(servers(cloud)) == 3
+    end_group(stage, api, group["id"])
+    assert len(servers(cloud)) == 3, "the stack is left as it is"
 
 
 def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCloud) -> None:

@@ -12,13 +12,14 @@ from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.group import Freeze, Group, GroupStatus
 from chalicelib.core.heat import Adjust
-from chalicelib.core.ids import ResourceId
+from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.member import MemberState
 from chalicelib.flows import groups, scale
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.core.heat_factories import a_heat_target
 from tests.fake_cloud import Fault
+from tests.fakes.memory import Held
 from tests.fakes.orchestration import FakeStack
 from tests.world import CALLER, World, key
 
@@ -371,3 +372,32 @@ def test_a_round_that_slept_past_its_lease_asks_for_nothing(world: World) -> Non
     world.heat.scene = slow  # type: ignore[method-assign]
     world.round()
     assert stack.patches == []
+
+
+@pytest.mark.parametrize(
+    ("other", "held_back"),
+    [
+        ({}, True),
+        ({"adjust": SIGNAL, "resource": "workers"}, True),
+        ({"resource": "workers"}, False),
+        ({"stack_id": "stack-2"}, False),
+    ],
+)
+def test_of_two_definitions_made_in_the_same_instant_the_later_is_never_acted_upon(
+    world: World, other: dict[str, Any], *, held_back: bool
+) -> None:
+    stack = adopted(world)
+    mine = world.memory.groups[factories.PROJECT, factories.GROUP].group
+    way = other.pop("adjust", Adjust.PARAMETER)
+    older = replace(mine, id=GroupId("group-0"), heat=a_heat_target(way, **other))
+    world.memory.groups[factories.PROJECT, older.id] = Held(older, world.clock.now + timedelta(days=1))
+    want(world, desired_capacity=4)
+    pass_minutes(world, 2)
+    assert stack.patches == ([] if held_back else [4])
+    if held_back:
+        assert status(world)[0] is GroupStatus.ERROR
+        assert "group-0 was defined first" in str(status(world)[1])
+        del world.memory.groups[factories.PROJECT, older.id]
+        groups.converge_now(world.services, CALLER, factories.GROUP, "req-3")
+        settle(world)
+        assert stack.patches == [4]
