@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-cloud bench bench-heat package deploy token clean
+.PHONY: help run test check test-cloud bench bench-heat package deploy register token clean
 
 PYTHON ?= python3
 PORT ?= 8000
 STAGE ?= prod
 PY := .venv/bin/python
-SOURCES := app.py chalicelib dev deploy tests
+SOURCES := app.py chalicelib dev deploy heat_plugin tests
 export PORT
 
 help: ## say what can be made
@@ -46,6 +46,9 @@ package: .venv/.complete ## make the bundle and its template in build/
 
 deploy: package ## deploy the bundle to the AWS account of the environment
 	@$(PY) -m deploy.deploy --stage $(STAGE) build
+
+register: .venv/.complete ## put URL=... into Keystone's catalogue, as the administrator OS_CLOUD=...; REMOVE=1 takes it out
+	@$(PY) -m deploy.register $(if $(REMOVE),--remove,--url "$(URL)")
 
 token: .venv/.complete ## print a Keystone token of the demo's owner (simulated cloud)
 	@$(PY) -m dev.print_token

@@ -19,6 +19,7 @@ from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.keystone import Keystone
 from chalicelib.openstack.orchestration import OwnersOrchestration
+from chalicelib.openstack.rehearsal import StackRehearsals
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports import Services
 from chalicelib.queue import SqsQueue
@@ -88,6 +89,7 @@ def services() -> Services:
         identity=Keystone(service_user, delegations),
         clouds=OwnersClouds(service_user, delegations),
         orchestration=OwnersOrchestration(service_user, delegations),
+        rehearsals=StackRehearsals(service_user, delegations),
         monitoring={Backend.AODH: Aodh(service_user, delegations)},
         queue=SqsQueue(found.queue_url, found.region),
         web=web,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from enum import StrEnum
 from chalicelib.core.credential import Caller, Credential
 from chalicelib.core.errors import Unauthenticated
 from chalicelib.core.ids import GroupId, ProjectId, ResourceId, UserId
-from chalicelib.core.launch import LaunchType
+from chalicelib.core.launch import LaunchType, ServerTemplate, StackTemplate, Template
 from chalicelib.core.member import GROUP_KEY, Resource
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
 
@@ -27,7 +27,12 @@ class Fault(StrEnum):
 
 @dataclass(slots=True)
 class Machine:
-    """One server as the cloud keeps it."""
+    """One server or stack as the cloud keeps it.
+
+    Attributes:
+        status_when_ready, forced_status: Nova's words, which are translated for a stack.
+        stays: it cannot be deleted, which for a stack shows.
+    """
 
     id: ResourceId
     name: str
@@ -38,12 +43,16 @@ class Machine:
     listed_at: datetime
     status_when_ready: str = "ACTIVE"
     forced_status: str | None = None
+    kind: LaunchType = LaunchType.SERVER
+    stays: bool = False
 
     def seen(self, now: datetime) -> Resource:
-        """Return the server as it is shown."""
+        """Return the server or stack as it is shown."""
         built = self.status_when_ready if now >= self.ready_at else "BUILD"
         status = self.forced_status or built
-        fault = "No valid host was found." if status == "ERROR" else None
+        fault = "No valid host was found." if status in ("ERROR", "DELETE_FAILED") else None
+        if self.kind is LaunchType.STACK:
+            status = _OF_STACKS.get(status, status)
         return Resource(
             id=self.id,
             name=self.name,
@@ -55,9 +64,12 @@ class Machine:
         )
 
 
+_OF_STACKS = {"BUILD": "CREATE_IN_PROGRESS", "ACTIVE": "CREATE_COMPLETE", "ERROR": "CREATE_FAILED"}
+
+
 @dataclass
 class FakeCloud:
-    """All servers of one project.
+    """All servers and stacks of one project.
 
     Attributes:
         faults: what happens to the next requests that change something, in turn; then all goes well.
@@ -75,6 +87,7 @@ class FakeCloud:
     broken: CredentialBroken | None = None
     machines: dict[ResourceId, Machine] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
+    deletions: int = 0
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
@@ -109,18 +122,24 @@ class FakeCloud:
             id=id_,
             name=name,
             group=order.metadata[GROUP_KEY],
-            metadata={**order.template.metadata, **order.metadata},
+            metadata={**_metadata(order.template), **order.metadata},
             created_at=now,
             ready_at=now + self.build,
             listed_at=now + self.lag,
             status_when_ready="ERROR" if fails else "ACTIVE",
+            kind=LaunchType.SERVER if isinstance(order.template, ServerTemplate) else LaunchType.STACK,
         )
         return id_
 
     def delete(self, resource_id: ResourceId) -> None:
-        """Delete a server at once; one already gone is a success."""
+        """Delete a server at once; one already gone is a success. One that stays is only seen to have."""
         fault = self._enter_to_change()
-        self.machines.pop(resource_id, None)
+        self.deletions += 1
+        machine = self.machines.get(resource_id)
+        if machine is not None and machine.stays:
+            machine.forced_status = "DELETE_FAILED"
+        else:
+            self.machines.pop(resource_id, None)
         self._maybe_lose(fault)
 
     def label(self, resource_id: ResourceId, metadata: dict[str, str]) -> None:
@@ -166,12 +185,41 @@ class FakeClouds:
         return self.cloud
 
 
+def _metadata(template: Template) -> Mapping[str, str]:
+    return template.metadata if isinstance(template, ServerTemplate) else {}
+
+
+@dataclass
+class FakeRehearsals:
+    """Heat before any stack is wanted.
+
+    Attributes:
+        refusal: raised by the next rehearsals.
+        rehearsed: the templates, in turn.
+    """
+
+    refusal: Exception | None = None
+    rehearsed: list[StackTemplate] = field(default_factory=list)
+
+    def rehearse(self, credential: Credential, template: StackTemplate, request_id: str) -> None:
+        """Note the template, unless Heat refuses it."""
+        del credential, request_id
+        if self.refusal is not None:
+            raise self.refusal
+        self.rehearsed.append(template)
+
+
 @dataclass
 class FakeIdentity:
-    """Keystone in memory: knows the tokens it is told of, and makes trusts with numbers for ids."""
+    """Keystone in memory: knows the tokens it is told of, and makes trusts with numbers for ids.
+
+    Attributes:
+        delegated: the roles of every trust that was ever made, and whether it may be delegated on.
+    """
 
     callers: dict[str, Caller] = field(default_factory=dict)
     trusts: set[str] = field(default_factory=set)
+    delegated: dict[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
     outage: Exception | None = None
     refusal: CredentialBroken | None = None
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -193,11 +241,12 @@ class FakeIdentity:
             raise Unauthenticated("token.invalid", "The token is not valid.")
         return self.callers[token]
 
-    def create_trust(self, caller: Caller, roles: Sequence[str]) -> str:
+    def create_trust(self, caller: Caller, roles: Sequence[str], *, redelegation: bool = False) -> str:
         """Make a trust."""
-        del caller, roles
+        del caller
         trust = f"trust-{next(self._numbers)}"
         self.trusts.add(trust)
+        self.delegated[trust] = (tuple(roles), redelegation)
         return trust
 
     def delete_trust(self, caller: Caller, trust_id: str) -> None:
@@ -205,8 +254,8 @@ class FakeIdentity:
         del caller
         self.trusts.discard(trust_id)
 
-    def check(self, credential: Credential) -> None:
-        """Try a credential."""
-        del credential
+    def check(self, credential: Credential) -> frozenset[str]:
+        """Try a credential; whoever has a role here has ``reader``, too."""
         if self.refusal is not None:
             raise self.refusal
+        return frozenset({*credential.roles, "reader"})

@@ -11,7 +11,7 @@ from chalicelib.core.alarm import Backend
 from chalicelib.core.credential import Caller
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
-from chalicelib.core.launch import ServerTemplate
+from chalicelib.core.launch import Template
 from chalicelib.core.member import Member
 from chalicelib.core.quota import Quota
 from chalicelib.flows import sweep
@@ -21,7 +21,7 @@ from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.roster import MemberRoster
 from tests import fakes
 from tests.core import factories
-from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
+from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity, FakeRehearsals
 from tests.fakes.monitoring import FakeMonitoring
 from tests.fakes.orchestration import FakeStacks
 
@@ -63,6 +63,7 @@ class World:
     sns: fakes.FakeSns = field(default_factory=fakes.FakeSns)
     identity: FakeIdentity = field(default_factory=FakeIdentity)
     aodh: FakeMonitoring = field(default_factory=FakeMonitoring)
+    rehearsals: FakeRehearsals = field(default_factory=FakeRehearsals)
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            rehearsals=self.rehearsals,
             orchestration=self.heat,
             monitoring={Backend.AODH: self.aodh},
             queue=self.queue,
@@ -109,15 +111,15 @@ class World:
         """Return the time in seconds."""
         return self.clock.now.timestamp()
 
-    def with_group(self, template: ServerTemplate | None = None, **changes: object) -> Group:
+    def with_group(self, template: Template | None = None, **changes: object) -> Group:
         """Return a new group that wants what ``changes`` say, with what it is made of."""
         s = self.services
         if changes.get("heat") is not None:
             changes["launch_configuration_id"] = None
-        server = template or factories.a_template()
-        s.launch_configurations.create(factories.a_launch_configuration(server=server), QUOTA)
+        configuration = factories.a_launch_configuration(template or factories.a_template())
+        s.launch_configurations.create(configuration, QUOTA)
         s.credentials.create(factories.a_credential(), QUOTA)
-        group = factories.a_group(settled=False, **changes)
+        group = factories.a_group(settled=False, kind=configuration.type, **changes)
         line = Activity(
             project_id=group.project_id,
             group_id=group.id,

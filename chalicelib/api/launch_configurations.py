@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.context import Call, known_id
 from chalicelib.api.documents.common import fingerprint, page_links
-from chalicelib.api.documents.resources import (
+from chalicelib.api.documents.launch_configurations import (
     LaunchConfigurationDocument,
     LaunchConfigurationList,
     NewLaunchConfiguration,
@@ -26,10 +26,10 @@ def _id(value: str) -> LaunchConfigurationId:
 
 @operation(blueprint, "GET", _PATH, answers={200: LaunchConfigurationList}, query=("limit", "marker"))
 def list_launch_configurations(call: Call) -> Reply:
-    """List the project's launch configurations."""
+    """List the project's launch configurations, those of stacks without their templates and files."""
     paging = call.paging()
     page = call.services.launch_configurations.page(call.caller.project_id, paging.limit, paging.marker)
-    documents = [launch_configuration_document(item, call.base) for item in page.items]
+    documents = [launch_configuration_document(item, call.base, whole=False) for item in page.items]
     links = page_links(call.base, _PATH, page, {"limit": paging.limit})
     return Reply(LaunchConfigurationList(launch_configurations=documents, links=links))
 

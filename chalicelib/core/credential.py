@@ -31,7 +31,8 @@ class Credential:
         reference: the trust's or the application credential's id in Keystone.
         sealed_secret: the application credential's secret, encrypted for this project and id; a trust has
             none: it is worth nothing without our own service user's password.
-        roles: what the delegation comprises, as asked for.
+        roles: what the delegation comprises, as asked for; with ``redelegation`` also what that implies.
+        redelegation: a trust from which Heat can make its own, for each stack that we create.
     """
 
     project_id: ProjectId
@@ -47,6 +48,7 @@ class Credential:
     checked_at: datetime
     created_at: datetime
     updated_at: datetime
+    redelegation: bool = False
     fingerprint: str | None = None
 
 

@@ -11,6 +11,7 @@ from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
 from chalicelib.core.heat import Asked, HeatTarget, require_resizable
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId, RefreshId
+from chalicelib.core.launch import LaunchType
 
 
 class RemovalOrder(StrEnum):
@@ -38,12 +39,13 @@ class TroubleKind(StrEnum):
     CREDENTIAL = "credential"  # Keystone no longer lets us act for the owner
     REFUSED = "refused"  # the cloud refuses the request itself: quota, unknown image, policy
     BUILD = "build"  # servers are accepted and then fail to build
+    REMOVAL = "removal"  # what is to go cannot be deleted; new members may well be made
     CLOUD = "cloud"  # the cloud is busy, broken or out of reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Why a group creates nothing at present.
+    """Why a group does not get what it wants at present.
 
     Attributes:
         reason: a sentence for the owner, with the cloud's own words.
@@ -105,6 +107,7 @@ class Group:
     """What an owner wants; written only on the ``generation`` it was read at.
 
     Attributes:
+        kind: what its members are: what its first launch configuration describes; it never changes.
         launch_configuration_id: what members that we own are made from; None of a group in Heat.
         heat: the group in a Heat stack that is resized from outside; None where we own the members.
         desired_capacity: the single truth about how many members there should be.
@@ -130,6 +133,7 @@ class Group:
     build_timeout_seconds: int
     created_at: datetime
     updated_at: datetime
+    kind: LaunchType = LaunchType.SERVER
     generation: int = 1
     deleting: bool = False
     freeze: Freeze | None = None
@@ -159,6 +163,11 @@ class Group:
 
     def may_create(self, now: datetime) -> bool:
         """Return whether new members may be asked for at ``now``, as far as trouble goes."""
+        trouble = self.trouble
+        return trouble is None or trouble.kind is TroubleKind.REMOVAL or self.may_retry(now)
+
+    def may_retry(self, now: datetime) -> bool:
+        """Return whether what failed may be tried again at ``now``."""
         trouble = self.trouble
         return trouble is None or (trouble.retry_at is not None and trouble.retry_at <= now)
 

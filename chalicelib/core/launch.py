@@ -20,6 +20,7 @@ class LaunchType(StrEnum):
     """What kind of thing a member is."""
 
     SERVER = "server"
+    STACK = "stack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +71,67 @@ class ServerTemplate:
         return 1 if single else limit
 
 
+INTAKE_PARAMETER = "thermostat_intake"
+"""The parameter in which a stack finds the URL of its group's intake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackTemplate:
+    """What is asked of Heat for one stack; any of it may be secret.
+
+    Attributes:
+        template: HOT, as text or as a document.
+        files: what the template refers to by name.
+        environment: Heat's environment document, None for none.
+        timeout_minutes: how long Heat may take to make or delete the stack.
+    """
+
+    template: str | Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, Any] | None = field(default=None, repr=False)
+    timeout_minutes: int = 60
+    tags: tuple[str, ...] = ()
+
+    def given_intake(self, url: str) -> StackTemplate:
+        """Return the template of stacks whose servers post their samples to ``url``."""
+        return self.given({INTAKE_PARAMETER: url})
+
+    def given(self, parameters: Mapping[str, str]) -> StackTemplate:
+        """Return the template with ``parameters`` for whatever declares them, itself or nested in it.
+
+        They are defaults in the environment: Heat takes no notice of one that nothing declares, where it
+        refuses a parameter that the template does not declare. What the owner gives has the last word.
+        """
+        environment = dict(self.environment or {})
+        environment["parameter_defaults"] = {**parameters, **(environment.get("parameter_defaults") or {})}
+        return replace(self, environment=environment)
+
+    def together_at_most(self, limit: int) -> int:
+        """Return how many stacks may be asked for in one request: Heat makes one, whatever the ``limit``."""
+        return min(limit, 1)
+
+
+Template = ServerTemplate | StackTemplate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchConfiguration:
-    """An immutable description of one member."""
+    """An immutable description of one member: of a server or of a stack, as its type says."""
 
     project_id: ProjectId
     id: LaunchConfigurationId
     name: str
     type: LaunchType
-    server: ServerTemplate
+    server: ServerTemplate | None = None
+    stack: StackTemplate | None = None
     created_at: datetime
     fingerprint: str | None = None
+
+    @property
+    def template(self) -> Template:
+        """What is asked of the cloud for one member."""
+        template = self.server if self.type is LaunchType.SERVER else self.stack
+        if template is None:
+            raise ValueError(f"launch configuration {self.id} does not describe a {self.type}")
+        return template

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, ProjectId, ResourceId
+from chalicelib.core.launch import LaunchType
 
 
 class MemberState(StrEnum):
@@ -26,10 +27,11 @@ class MemberState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One server of a group, as written down.
+    """One server or stack of a group, as written down.
 
     Attributes:
-        name: the server's name in Nova, unique among all members.
+        name: the server's name in Nova or the stack's in Heat, unique among all members.
+        kind: whether a server or a stack stands for it.
         resource_id: the cloud's id of what stands for it; None until it is known.
         launch_configuration_id: None of a member that Heat made.
         labelled: the server carries this member's id in its metadata.
@@ -47,6 +49,7 @@ class Member:
     availability_zone: str | None
     requested_at: datetime
     created_at: datetime
+    kind: LaunchType = LaunchType.SERVER
     resource_id: ResourceId | None = None
     labelled: bool = False
     protected: bool = False
@@ -55,12 +58,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What stands for a member in the cloud, as the cloud shows it: a server, as Nova does.
+    """What stands for a member in the cloud, as the cloud shows it: a server, as Nova does, or a stack.
 
     Attributes:
-        status: Nova's word, in capitals; one we do not know is left alone.
-        task: what Nova is doing with it (``OS-EXT-STS:task_state``), None when nothing.
-        fault: why it is in ERROR, if Nova says.
+        status: the cloud's word, in capitals; one we do not know is left alone.
+        task: what Nova is doing with it (``OS-EXT-STS:task_state``), None when nothing; ``deleting`` for
+            whatever is being deleted.
+        metadata: what it was marked with.
+        fault: why it is in ERROR or has FAILED, if the cloud says.
     """
 
     id: ResourceId
@@ -101,9 +106,13 @@ class Fate(StrEnum):
     BROKEN = "broken"  # is deleted and replaced
     LOST = "lost"  # has no server: is struck off and replaced
     LEAVES = "leaves"  # does not count, its server is going
+    STUCK = "stuck"  # was to go and could not: does not count, and is told again, ever less often
 
 
-_FATE_OF_STATUS: Mapping[str, Fate] = {
+DELETE_FAILED = "DELETE_FAILED"
+"""Heat's word for a stack that was to go and could not: it is told again, ever less often."""
+
+_OF_SERVERS: Mapping[str, Fate] = {
     "ACTIVE": Fate.SERVES,
     "BUILD": Fate.BUILDS,
     "ERROR": Fate.BROKEN,
@@ -112,6 +121,27 @@ _FATE_OF_STATUS: Mapping[str, Fate] = {
     "SOFT_DELETED": Fate.LOST,
 }
 """Every other status (RESCUE, MIGRATING, SUSPENDED, UNKNOWN, one yet to be invented) is held."""
+
+_WHOLE_AGAIN = ("CREATE", "UPDATE", "CHECK", "ADOPT", "RESUME", "ROLLBACK", "RESTORE")
+"""Heat's actions that leave a stack whole when they succeed, and in pieces when they fail."""
+
+_OF_STACKS: Mapping[str, Fate] = {
+    **{f"{action}_COMPLETE": Fate.SERVES for action in (*_WHOLE_AGAIN, "SNAPSHOT")},
+    **{f"{action}_FAILED": Fate.BROKEN for action in _WHOLE_AGAIN},
+    "CREATE_IN_PROGRESS": Fate.BUILDS,
+    "ADOPT_IN_PROGRESS": Fate.BUILDS,
+    DELETE_FAILED: Fate.LEAVES,
+    "DELETE_COMPLETE": Fate.LOST,
+}
+"""A stack's status is what was last done to it and how that went; every other one is held: it is being
+updated or checked, or it is suspended."""
+
+_FATE_OF_STATUS = {**_OF_SERVERS, **_OF_STACKS}
+
+
+def fate_of_status(status: str) -> Fate:
+    """Return what becomes of a member whose resource has this status, as far as the status tells."""
+    return _FATE_OF_STATUS.get(status, Fate.HELD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +163,13 @@ def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
     member, resource = sight.member, sight.resource
     waited = now - member.requested_at
     if member.state is MemberState.DELETING:
-        return Fate.LEAVES
+        return Fate.STUCK if resource is not None and resource.status == DELETE_FAILED else Fate.LEAVES
     if resource is None:
         fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
         return Fate.BUILDS if fresh else Fate.LOST
     if resource.task == "deleting":
         return Fate.LEAVES
-    verdict = _FATE_OF_STATUS.get(resource.status, Fate.HELD)
+    verdict = fate_of_status(resource.status)
     return Fate.BROKEN if verdict is Fate.BUILDS and waited >= patience.build else verdict
 
 
@@ -189,9 +219,14 @@ def group_metadata(group_id: GroupId) -> dict[str, str]:
 
 
 def base_name(group_name: str, batch: str) -> str:
-    """Return the name for one request of servers: readable, and made unique by ``batch``."""
+    """Return the name for one request: readable, and made unique by ``batch``.
+
+    It begins with a letter, as Heat wants a stack's name to.
+    """
     readable = re.sub(r"[^a-z0-9]+", "-", group_name.lower()).strip("-")[:40].strip("-")
-    return f"{readable or 'group'}-{batch}"
+    if not readable[:1].isalpha():
+        readable = f"group-{readable}".strip("-")
+    return f"{readable}-{batch}"
 
 
 def names_of_batch(base: str, count: int) -> tuple[str, ...]:

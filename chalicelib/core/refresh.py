@@ -148,9 +148,9 @@ def with_batch_begun(refresh: Refresh, now: datetime) -> Refresh:
 def after_round(refresh: Refresh, was: Group, group: Group, plan: Plan | None, now: datetime) -> Refresh:
     """Return the refresh as a round leaves it.
 
-    It succeeds when nobody is left to be replaced and the group is as wanted, or nobody ever was; it fails
-    when the cloud refuses new members outright, or too many builds in a row have failed. ``updated_at`` and
-    ``generation`` stay for whoever writes it.
+    It succeeds when nobody is left to be replaced and the group is as wanted; it fails when the cloud refuses
+    new members outright, or too many builds in a row have failed. ``updated_at`` and ``generation`` stay for
+    whoever writes it.
 
     Args:
         was: the group before the round.
@@ -165,8 +165,7 @@ def after_round(refresh: Refresh, was: Group, group: Group, plan: Plan | None, n
     )
     if turn is not None:
         seen = _with_progress(seen, turn, now)
-        nobody = turn.remaining == 0 and (seen.batches == 0 or group.settled)
-        if nobody:
+        if turn.remaining == 0 and group.settled:
             return replace(seen, status=RefreshStatus.SUCCEEDED, status_reason=_left(turn.spared))
     trouble = group.trouble
     if trouble is not None and trouble.kind is TroubleKind.REFUSED:

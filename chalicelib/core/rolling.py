@@ -205,7 +205,9 @@ def _size(rolling: Rolling, crew: Crew, capacity: int, new: int) -> int:
 
 
 def _victims(rolling: Rolling, crew: Crew, capacity: int, size: int) -> tuple[Sight, ...]:
-    """Return the old members whose places a batch takes: first who serves nobody; enough stay in service."""
+    """Return the old members whose places a batch takes: first who serves nobody; enough stay in service.
+
+    They are no more than a batch, for there are never more members than wanted and a batch.
+    """
     places = crew.counted + _new(rolling, crew, capacity) - size
-    count = max(0, min(rolling.batch_size, places))
-    return tuple(goes_first(rolling, crew, capacity)[:count])
+    return tuple(goes_first(rolling, crew, capacity)[: max(0, places)])

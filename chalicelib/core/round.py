@@ -22,8 +22,12 @@ _BACK_OFF = {
     TroubleKind.BUILD: (timedelta(seconds=10), timedelta(minutes=30)),
     TroubleKind.CLOUD: (timedelta(seconds=5), timedelta(minutes=5)),
     TroubleKind.CREDENTIAL: (timedelta(minutes=1), timedelta(minutes=5)),
+    TroubleKind.REMOVAL: (timedelta(seconds=30), timedelta(minutes=30)),
 }
 """First and longest wait of each kind; what is refused outright waits for a change instead."""
+
+_UNTIL_SETTLED = (TroubleKind.BUILD, TroubleKind.REMOVAL)
+"""What one good round does not end: what was tried again may still go wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,8 @@ def conclude(
         began_at: when a refresh's batch began that is under way; else what is under way began with the
             group's latest change.
     """
-    if setback is None and plan is not None and plan.failed_builds:
-        setback = Setback(kind=TroubleKind.BUILD, reason=_failed(plan.failed_builds))
+    if setback is None and plan is not None:
+        setback = _seen(group, plan)
     settled = plan is not None and plan.settled and setback is None
     trouble = None if settled else _trouble(group, setback, now, jitter)
     before = group.observed
@@ -105,21 +109,36 @@ def conclude(
     return Conclusion(group=after, look_again_at=look_again_at)
 
 
+def _seen(group: Group, plan: Plan) -> Setback | None:
+    """Return what the cloud shows to have gone wrong: builds that failed, else what cannot be deleted.
+
+    The latter keeps nobody waiting: it replaces no trouble that does, as long as members are missing.
+    """
+    if plan.failed_builds:
+        return Setback(kind=TroubleKind.BUILD, reason=_said("Members fail to build", plan.failed_builds))
+    known = group.trouble
+    held_up = known is not None and known.kind in (TroubleKind.BUILD, TroubleKind.REFUSED)
+    complete = plan.in_service == plan.current_size == group.wanted_capacity()
+    if plan.stuck and (complete or not held_up):
+        return Setback(kind=TroubleKind.REMOVAL, reason=_said("What is to go cannot be deleted", plan.stuck))
+    return None
+
+
 def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float) -> Trouble | None:
     """Return the trouble that the group is in now.
 
     A round without a setback ends trouble with the cloud or the credential. What was refused stays refused
-    until something changes, and builds count as failing until the group is complete; a change lets them be
-    tried again at once, for as many rounds as it takes.
+    until something changes, and builds and deletions count as failing until the group is complete; a change
+    lets them be tried again at once, for as many rounds as it takes.
     """
     known = group.observed.trouble
     if setback is None:
-        if known is not None and known.kind is TroubleKind.BUILD:
+        if known is not None and known.kind in _UNTIL_SETTLED:
             return known if group.trouble is known else replace(known, retry_at=now)
         refused = group.trouble is not None and group.trouble.kind is TroubleKind.REFUSED
         return known if refused else None
     again = known is not None and known.kind is setback.kind
-    if known is not None and again and setback.kind is TroubleKind.BUILD and _still_waiting(group, now):
+    if known is not None and again and setback.kind in _UNTIL_SETTLED and _still_waiting(group, now):
         return replace(known, reason=setback.reason)
     attempts = known.attempts + 1 if known is not None and again else 1
     waits_for_change = setback.for_good or setback.kind is TroubleKind.REFUSED
@@ -135,7 +154,7 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
 
 def _still_waiting(group: Group, now: datetime) -> bool:
     """Return whether the wait for the next try is still on: what fails now was asked for in the same try."""
-    return group.trouble is not None and not group.may_create(now)
+    return group.trouble is not None and not group.may_retry(now)
 
 
 def _wait(setback: Setback, attempts: int, jitter: float) -> timedelta:
@@ -167,6 +186,6 @@ def _look_again(group: Group, plan: Plan | None, now: datetime, began_at: dateti
     return max(now + _LOOK_SOONEST, min(routine, hold or routine))
 
 
-def _failed(failed: tuple[str, ...]) -> str:
-    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-    return f"Servers fail to build: {failed[0]}{more}"
+def _said(what: str, resources: tuple[str, ...]) -> str:
+    more = f" (and {len(resources) - 1} more)" if len(resources) > 1 else ""
+    return f"{what}: {resources[0]}{more}"

@@ -17,6 +17,7 @@ class Target:
     Attributes:
         steps_max: at most so many servers are created, and at most so many deleted, in one round.
         may_create: False while the group is in trouble.
+        may_retry: False while it is too soon to delete again what could not be deleted.
         may_act: False while the group is frozen: then only what is seen is written down.
         spares_protected: False when the whole group goes, protected members and all.
         rolling: how members are replaced while a refresh runs.
@@ -29,6 +30,7 @@ class Target:
     patience: Patience
     steps_max: int
     may_create: bool = True
+    may_retry: bool = True
     may_act: bool = True
     spares_protected: bool = True
     rolling: Rolling | None = None

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
-from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import Patience, Scene, compare
 from chalicelib.core.plan import plan
 from chalicelib.core.refresh import Refresh, look_again_at
@@ -84,7 +83,7 @@ def _round_of_members(
     outcome: Outcome,
 ) -> None:
     """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
-    cloud = s.clouds.enter(credential, LaunchType.SERVER, request_id)
+    cloud = s.clouds.enter(credential, group.kind, request_id)
     scene = _observe(s, cloud, lease.key)
     outcome.plan = plan(_target(s, group, outcome.refresh), scene, s.now())
     if outcome.refresh is not None:
@@ -134,6 +133,7 @@ def _target(s: Services, group: Group, refresh: Refresh | None) -> Target:
         ),
         steps_max=s.limits.steps_max,
         may_create=group.may_create(now),
+        may_retry=group.may_retry(now),
         may_act=group.deleting or not group.frozen(now),
         spares_protected=not group.deleting,
         rolling=refresh.rolling(group, s.limits.steps_max, now) if refresh is not None else None,

@@ -32,7 +32,13 @@ def create(s: Services, caller: Caller, wanted: Credential, secret: str | None) 
     if secret is not None:
         sealed = s.vault.seal(caller.project_id, wanted.id, secret)
         return _kept(s, replace(wanted, sealed_secret=sealed))
-    trust_id = s.identity.create_trust(caller, wanted.roles)
+    if wanted.redelegation:
+        wanted = _with_implied_roles(s, caller, wanted)
+    return _of_trust(s, caller, wanted)
+
+
+def _of_trust(s: Services, caller: Caller, wanted: Credential) -> Credential:
+    trust_id = s.identity.create_trust(caller, wanted.roles, redelegation=wanted.redelegation)
     try:
         return _kept(s, replace(wanted, reference=trust_id))
     except ThermostatError:
@@ -40,15 +46,40 @@ def create(s: Services, caller: Caller, wanted: Credential, secret: str | None) 
         raise
 
 
+def _with_implied_roles(s: Services, caller: Caller, wanted: Credential) -> Credential:
+    """Return the credential with every role that a token of its trust carries.
+
+    Heat makes its own trust with all roles of the token that it is asked with, those that Keystone has the
+    delegated ones imply among them; and Keystone passes on only what stands in our trust. Which roles are
+    implied tells nothing but such a token: so a trust is made to see, and taken back.
+    """
+    trust_id = s.identity.create_trust(caller, wanted.roles)
+    try:
+        roles = _tried(s, replace(wanted, reference=trust_id))
+    finally:
+        _take_back(s, caller, trust_id)
+    return replace(wanted, roles=(*wanted.roles, *sorted(roles.difference(wanted.roles))))
+
+
 def _kept(s: Services, credential: Credential) -> Credential:
     """Try the credential, then write it."""
+    _tried(s, credential)
+    return s.credentials.create(credential, s.limits.quota)
+
+
+def _tried(s: Services, credential: Credential) -> frozenset[str]:
+    """Return the roles that the credential gives us.
+
+    Raises:
+        Invalid: Keystone does not accept it.
+        Unavailable: Keystone does not answer.
+    """
     try:
-        s.identity.check(credential)
+        return s.identity.check(credential)
     except CredentialBroken as broken:
         raise Invalid("credential.refused", f"Keystone does not accept it: {broken.reason}") from broken
     except CloudUnavailable as error:
         raise Unavailable("keystone.unavailable", error.reason, retry_after_seconds=5) from error
-    return s.credentials.create(credential, s.limits.quota)
 
 
 def _take_back(s: Services, caller: Caller, trust_id: str) -> None:

@@ -14,6 +14,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.group import Group, require_possible
 from chalicelib.core.ids import GroupId, MemberId
 from chalicelib.core.member import Member, MemberState
+from chalicelib.flows import kinds
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
 from chalicelib.flows.story import activity
@@ -25,8 +26,13 @@ Edit = Callable[[Group], Group]
 
 
 def create(s: Services, caller: Caller, group: Group, request_id: str) -> Group:
-    """Write a new group and have its first members built; return it as stored."""
+    """Write a new group and have its first members built; return it as stored.
+
+    Raises:
+        Invalid, Conflict, Unavailable: see ``kinds.of_its_kind``.
+    """
     require_possible(group)
+    group = kinds.of_its_kind(s, group, request_id)
     detail = f"User {caller.user_id} created the group with {group.desired_capacity} members wanted."
     line = activity(s, group, ActivityKind.GROUP_CREATED, detail, request_id)
     stored = s.groups.create(group, s.limits.quota, line)
@@ -53,6 +59,7 @@ def change(
         if was.deleting and replace(was, credential_id=new.credential_id, updated_at=new.updated_at) != new:
             raise Conflict("group.deleting", "The group is being deleted; only credential_id may change.")
         require_possible(new)
+        kinds.require_kind(s, was, new, request_id)
         line = activity(s, new, ActivityKind.GROUP_CHANGED, _difference(caller, was, new), request_id)
         return s.groups.change(was, new, s.limits.quota, line)
 

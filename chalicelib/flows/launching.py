@@ -7,7 +7,7 @@ from dataclasses import replace
 from chalicelib.core.activity import ActivityKind
 from chalicelib.core.group import TroubleKind
 from chalicelib.core.ids import MemberId
-from chalicelib.core.launch import LaunchConfiguration
+from chalicelib.core.launch import Template
 from chalicelib.core.member import (
     MEMBER_KEY,
     Member,
@@ -25,18 +25,18 @@ from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBro
 
 
 def create(r: Round, step: Create) -> None:
-    """Ask for the missing members, as many in one request as Nova takes.
+    """Ask for the missing members, as many in one request as the cloud takes.
 
     When a quota is used up, half as many are asked for, and again, so that what fits is made.
     """
     configuration = r.s.launch_configurations.get(r.group.project_id, r.group.owned_configuration_id)
-    together = configuration.server.together_at_most(step.count)
-    configuration = _with_intake(r, configuration)
+    together = configuration.template.together_at_most(step.count)
+    template = _with_intake(r, configuration.template)
     left = step.count
     while left and not r.creation_failed and not r.time_is_over():
         count = min(left, together)
         try:
-            _request(r, configuration, count, step.availability_zone)
+            _request(r, template, count, step.availability_zone)
             left -= count
         except CloudRefused as refused:
             if refused.over_quota and count > 1:
@@ -47,38 +47,36 @@ def create(r: Round, step: Create) -> None:
             r.fail_creation(Setback(kind=TroubleKind.CLOUD, reason=busy.reason, retry_after=busy.retry_after))
 
 
-def _with_intake(r: Round, configuration: LaunchConfiguration) -> LaunchConfiguration:
-    """Return the configuration of servers that know where to post samples, if the group has an intake.
+def _with_intake(r: Round, template: Template) -> Template:
+    """Return the template of members that know where to post samples, if the group has an intake.
 
-    It is looked up once a round. Servers are made even when the token cannot be opened.
+    It is looked up once a round. Members are made even when the token cannot be opened.
     """
     if not r.intake_is_known:
         try:
             r.intake_url = intakes.url_for_servers(r.s, r.group)
         except CredentialBroken as broken:
-            detail = f"New servers get no URL for samples; rotate the intake. {broken.reason}"
+            detail = f"New members get no URL for samples; rotate the intake. {broken.reason}"
             r.tell(ActivityKind.GROUP_TROUBLED, detail)
         r.intake_is_known = True
-    if r.intake_url is None:
-        return configuration
-    return replace(configuration, server=configuration.server.given_intake(r.intake_url))
+    return template if r.intake_url is None else template.given_intake(r.intake_url)
 
 
-def _request(r: Round, configuration: LaunchConfiguration, count: int, zone: str | None) -> None:
-    """Write ``count`` members down, then ask for their servers in one request.
+def _request(r: Round, template: Template, count: int, zone: str | None) -> None:
+    """Write ``count`` members down, then ask for their servers, or one stack, in one request.
 
     Where the cloud certainly did nothing the members are struck off again; where that is not known they
     stay, and the next rounds look for their servers.
     """
     base = base_name(r.group.name, r.s.new_id().replace("-", "")[-8:])
-    new = _new_member(r, configuration, zone, labelled=count == 1)
+    new = _new_member(r, zone, labelled=count == 1)
     members = [replace(new, id=MemberId(r.s.new_id()), name=name) for name in names_of_batch(base, count)]
     r.s.members.plan(r.lease, members)
     metadata = group_metadata(r.group.id)
     if count == 1:
         metadata[MEMBER_KEY] = members[0].id
     order = Order(
-        template=configuration.server,
+        template=template,
         count=count,
         name=base,
         availability_zone=zone,
@@ -98,7 +96,7 @@ def _request(r: Round, configuration: LaunchConfiguration, count: int, zone: str
     r.tell(ActivityKind.MEMBERS_REQUESTED, f"{count} asked for as {base}.", *members)
 
 
-def _new_member(r: Round, configuration: LaunchConfiguration, zone: str | None, *, labelled: bool) -> Member:
+def _new_member(r: Round, zone: str | None, *, labelled: bool) -> Member:
     """Return a member as it is first written down, still without a name of its own.
 
     Only a server asked for alone can be told at once which member it is.
@@ -110,9 +108,10 @@ def _new_member(r: Round, configuration: LaunchConfiguration, zone: str | None, 
         id=MemberId(""),
         name="",
         state=MemberState.PLANNED,
-        launch_configuration_id=configuration.id,
+        launch_configuration_id=r.group.launch_configuration_id,
         availability_zone=zone,
         labelled=labelled,
         requested_at=now,
         created_at=now,
+        kind=r.group.kind,
     )

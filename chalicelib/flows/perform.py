@@ -48,9 +48,10 @@ def _perform(r: Round, step: Step) -> None:
             r.tell(ActivityKind.MEMBER_GONE, f"{member.name} is gone: {cause}.", member)
         case Remove():
             _remove(r, step)
-        case RemoveStray(resource=server):
-            r.cloud.delete(server.id)
-            r.tell(ActivityKind.STRAY_REMOVED, f"Server {server.name} ({server.id}) stood for no member.")
+        case RemoveStray(resource=stray):
+            r.cloud.delete(stray.id)
+            what = f"{r.group.kind.capitalize()} {stray.name} ({stray.id})"
+            r.tell(ActivityKind.STRAY_REMOVED, f"{what} stood for no member.")
         case Create():
             create(r, step)
         case _:

@@ -8,6 +8,7 @@ from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.entrance import owners_adapter
 from chalicelib.openstack.nova import MICROVERSION, Nova
 from chalicelib.openstack.session import ServiceUser
+from chalicelib.openstack.stacks import Stacks
 from chalicelib.ports.cloud import Cloud
 
 
@@ -38,3 +39,9 @@ class OwnersClouds:
                     microversion=MICROVERSION,
                 )
                 return Nova(adapter)
+            case LaunchType.STACK:
+                return Stacks(
+                    owners_adapter(
+                        self._service_user, self._delegations, credential, "orchestration", request_id
+                    )
+                )

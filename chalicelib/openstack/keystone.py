@@ -85,10 +85,14 @@ class Keystone:
             raise _token_invalid()
         return Caller(user_id=known.user_id, project_id=known.project_id, roles=known.roles, token=token)
 
-    def create_trust(self, caller: Caller, roles: Sequence[str]) -> str:
+    def create_trust(self, caller: Caller, roles: Sequence[str], *, redelegation: bool = False) -> str:
         """Make a trust from the caller to our service user; return its id.
 
-        It has no end: it ends when the caller deletes it, loses a role or is deleted.
+        It has no end: it ends when the caller deletes it, loses a role or is deleted, and every trust that
+        was made from it ends with it.
+
+        Args:
+            redelegation: further trusts may be made from it, and none from those.
 
         Raises:
             Invalid, Forbidden: what Keystone refused, and what to do instead.
@@ -102,6 +106,8 @@ class Keystone:
             "impersonation": True,
             "roles": [{"name": role} for role in roles],
         }
+        if redelegation:
+            trust |= {"allow_redelegation": True, "redelegation_count": 1}
         answer = _answer(
             lambda: self._as_caller(caller, "POST", "/OS-TRUST/trusts", {"trust": trust}), _creation_refused
         )
@@ -119,14 +125,17 @@ class Keystone:
         with suppress(NotFound):
             _answer(lambda: twice(lambda: self._as_caller(caller, "DELETE", path)), _deletion_refused)
 
-    def check(self, credential: Credential) -> None:
+    def check(self, credential: Credential) -> frozenset[str]:
         """Try the credential: Keystone is asked for a token, which must be one of the credential's project.
+
+        Returns:
+            The roles that the token carries: those delegated, and those that Keystone has them imply.
 
         Raises:
             CredentialBroken: it does not, and why.
             CloudUnavailable: Keystone does not answer, or refuses our own service user.
         """
-        self._delegations.fresh_access(credential)
+        return frozenset(self._delegations.fresh_access(credential).role_names or ())
 
     def _looked_up(self, token: str) -> _Known:
         answer = _answer(lambda: twice(lambda: self._as_ourselves(token)), _token_refused)

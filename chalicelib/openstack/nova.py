@@ -191,8 +191,14 @@ def _document(answer: Response, noun: str) -> dict[str, Any]:
 
 
 def _creation(order: Order) -> dict[str, Any]:
-    """Return Nova's document for the order; what marks the servers as the group's has the last word."""
+    """Return Nova's document for the order; what marks the servers as the group's has the last word.
+
+    Raises:
+        TypeError: what is ordered is no server.
+    """
     template = order.template
+    if not isinstance(template, ServerTemplate):
+        raise TypeError("what is ordered of Nova is no server")
     server: dict[str, Any] = {
         "name": order.name,
         "flavorRef": template.flavor,

@@ -80,6 +80,16 @@ def sentence(error: HttpError) -> str:
     return text[:_SENTENCE_MAX] or f"HTTP status {error.http_status}"
 
 
+def error_type(error: HttpError) -> str | None:
+    """Return the name of what went wrong inside Heat, which alone tells some errors apart."""
+    try:
+        body = error.response.json() if error.response is not None else None
+    except ValueError:
+        return None
+    inner = body.get("error") if isinstance(body, dict) else None
+    return inner.get("type") if isinstance(inner, dict) else None
+
+
 def twice(ask: Callable[[], T]) -> T:
     """Return what ``ask`` returns; when its connection breaks it is asked once more.
 

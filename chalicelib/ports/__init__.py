@@ -20,6 +20,7 @@ from chalicelib.ports.policy_states import PolicyStates
 from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
+from chalicelib.ports.stacks import Rehearsals
 from chalicelib.ports.storage import (
     Credentials,
     GroupKey,
@@ -121,6 +122,7 @@ class Services:
     vault: Vault
     identity: Identity
     clouds: Clouds
+    rehearsals: Rehearsals
     orchestration: Orchestration
     monitoring: Mapping[Backend, Monitoring]
     queue: Queue

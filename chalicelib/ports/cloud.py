@@ -9,7 +9,7 @@ from typing import Protocol
 
 from chalicelib.core.credential import Caller, Credential
 from chalicelib.core.ids import GroupId, ProjectId, ResourceId
-from chalicelib.core.launch import LaunchType, ServerTemplate
+from chalicelib.core.launch import LaunchType, Template
 from chalicelib.core.member import Resource
 
 
@@ -68,14 +68,14 @@ class CredentialBroken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is asked of the cloud: ``count`` equal servers, marked as the group's.
+    """What is asked of the cloud: ``count`` equal servers or one stack, marked as the group's.
 
     Attributes:
-        name: of the one server; of several, Nova appends -1, -2 and so on.
-        metadata, tags: beside the template's own.
+        name: of the one server or stack; of several servers, Nova appends -1, -2 and so on.
+        metadata, tags: beside the template's own; a stack, which has no metadata, gets it as tags.
     """
 
-    template: ServerTemplate
+    template: Template
     count: int
     name: str
     availability_zone: str | None
@@ -127,8 +127,11 @@ class Identity(Protocol):
             Unavailable: Keystone does not answer.
         """
 
-    def create_trust(self, caller: Caller, roles: Sequence[str]) -> str:
+    def create_trust(self, caller: Caller, roles: Sequence[str], *, redelegation: bool = False) -> str:
         """Make a trust from the caller to our service user; return its id.
+
+        Args:
+            redelegation: further trusts may be made from it, one for each stack, and none from those.
 
         Raises:
             Invalid, Forbidden: what Keystone refused, and what to do instead.
@@ -143,8 +146,8 @@ class Identity(Protocol):
             Unavailable: Keystone does not answer.
         """
 
-    def check(self, credential: Credential) -> None:
-        """Try the credential: it must give a token of its own project.
+    def check(self, credential: Credential) -> frozenset[str]:
+        """Try the credential: it must give a token of its own project; return the roles it carries.
 
         Raises:
             CredentialBroken: it does not, and why.

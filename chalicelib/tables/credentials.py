@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
 from chalicelib.core.credential import Credential, CredentialStatus, CredentialType
 from chalicelib.core.ids import CredentialId, ProjectId
@@ -30,6 +30,7 @@ class CredentialRow(UsedRow):
     checked_at = UTCDateTimeAttribute()
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
+    redelegation = BooleanAttribute()
     fingerprint = UnicodeAttribute(null=True)
 
 

@@ -18,6 +18,7 @@ from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
 from chalicelib.core.heat import HeatTarget
 from chalicelib.core.ids import GroupId, WebhookId
+from chalicelib.core.launch import LaunchType
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
 from chalicelib.tables.table import Table
@@ -48,6 +49,7 @@ class GroupRow(Row):
     build_timeout_seconds = NumberAttribute()
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
+    kind = WordAttribute(LaunchType)
     generation = NumberAttribute()
     deleting = BooleanAttribute()
     freeze = DocumentAttribute(Freeze, null=True)
@@ -65,7 +67,7 @@ class GroupRow(Row):
     lease_until = UTCDateTimeAttribute(null=True)
 
 
-_WANTED = {field.name for field in fields(Group)} - {"project_id", "id", "created_at", "observed"}
+_WANTED = {field.name for field in fields(Group)} - {"project_id", "id", "created_at", "kind", "observed"}
 """What an owner's change may write; what was observed belongs to the lease."""
 
 

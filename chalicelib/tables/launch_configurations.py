@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
-from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate
+from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate, StackTemplate
 from chalicelib.tables.database import Database
 from chalicelib.tables.rows import DocumentAttribute, WordAttribute
 from chalicelib.tables.uses import UsedRow, UsedTable
@@ -17,7 +17,8 @@ class LaunchConfigurationRow(UsedRow):
 
     name = UnicodeAttribute()
     type = WordAttribute(LaunchType)
-    server = DocumentAttribute(ServerTemplate)
+    server = DocumentAttribute(ServerTemplate, null=True)
+    stack = DocumentAttribute(StackTemplate, null=True)
     created_at = UTCDateTimeAttribute()
     fingerprint = UnicodeAttribute(null=True)
 

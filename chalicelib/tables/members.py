@@ -11,6 +11,7 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeA
 from chalicelib.core.activity import Activity
 from chalicelib.core.group import Group
 from chalicelib.core.ids import MemberId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import Member, MemberState
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost, Page
 from chalicelib.tables.activities import activity_row
@@ -36,6 +37,7 @@ class MemberRow(Row):
     availability_zone = UnicodeAttribute(null=True)
     requested_at = UTCDateTimeAttribute()
     created_at = UTCDateTimeAttribute()
+    kind = WordAttribute(LaunchType)
     resource_id = UnicodeAttribute(null=True)
     labelled = BooleanAttribute()
     protected = BooleanAttribute()

@@ -23,6 +23,7 @@ def main() -> None:
         build_seconds=arguments.build_seconds,
         delete_seconds=arguments.delete_seconds,
         token_seconds=arguments.token_seconds,
+        heat_seconds=arguments.heat_seconds,
     ) as cloud:
         names = ", ".join(user.name for user in cloud.world.users.values())
         print(
@@ -43,6 +44,9 @@ def _arguments() -> argparse.Namespace:
         "--delete-seconds", type=float, default=0.5, help="until a server is gone (%(default)s)"
     )
     parser.add_argument("--token-seconds", type=float, default=3600.0, help="life of a token (%(default)s)")
+    parser.add_argument(
+        "--heat-seconds", type=float, default=0.0, help="Heat's own time for each resource (%(default)s)"
+    )
     return parser.parse_args()
 
 

@@ -37,7 +37,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What lets the trustee act as the trustor on a project; ``roles`` are names."""
+    """What lets the trustee act as the trustor on a project; ``roles`` are names.
+
+    Attributes:
+        redelegation_count: how often in a row further trusts may be made from it.
+    """
 
     id: str
     trustor_user_id: str
@@ -47,6 +51,7 @@ class Trust:
     impersonation: bool
     expires_at: datetime | None
     remaining_uses: int | None
+    redelegation_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,27 @@ class ApplicationCredential:
     description: str | None
     expires_at: datetime | None
     unrestricted: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredService:
+    """A service that an administrator added to the catalogue."""
+
+    id: str
+    type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a service that was added is found."""
+
+    id: str
+    service_id: str
+    region: str | None
+    interface: str
+    url: str
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

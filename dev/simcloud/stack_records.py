@@ -36,7 +36,7 @@ class Stack:
     Attributes:
         template: as it was given, parsed.
         parameters: those given by the user; the template's defaults are not among them.
-        environment: as it was given; of what it may hold, only its parameters mean anything here.
+        environment: as it was given; only its parameters, and defaults of some, mean anything here.
         began_at: when the action under way, or the last one, began.
         finished_at: when the last action was done; null while one is under way.
         timeout_minutes: what an action may take; null is an hour.
@@ -74,6 +74,11 @@ class Stack:
     held_until: datetime | None = None
     signalled_at: datetime | None = None
     stuck: bool = False
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters given, before them the environment's defaults, for whatever declares them."""
+        return {**(self.environment.get("parameter_defaults") or {}), **self.parameters}
 
     @property
     def status(self) -> str:

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from dev.simcloud.records import (
     Alarm,
     ApplicationCredential,
+    Endpoint,
     Flavor,
     Grant,
     Project,
+    RegisteredService,
     Server,
     Token,
     Trust,
@@ -101,6 +103,8 @@ class World:
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     alarm_quotas: dict[str, int] = field(default_factory=dict)
+    services: dict[str, RegisteredService] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
     stacks: dict[str, Stack] = field(default_factory=dict)
     stack_resources: dict[str, StackResource] = field(default_factory=dict)
     stack_events: dict[str, StackEvent] = field(default_factory=dict)

@@ -82,6 +82,13 @@ def _but(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**body, **changes}.items() if value is not LEFT_OUT}
 
 
+STACK: dict[str, Any] = {"template": "heat_template_version: 2018-08-31"}
+
+
+def _stack(**changes: Any) -> dict[str, Any]:
+    return {"name": "web", "type": "stack", "stack": _but(STACK, **changes)}
+
+
 def _server(**changes: Any) -> dict[str, Any]:
     return _but(SERVICE, server=_but(dict(SERVER), **changes))
 
@@ -468,8 +475,43 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("PATCH /v1/policies/{policy_id}", {"metric": "cpu"}, "policy.field"),
     ("PATCH /v1/policies/{policy_id}", {"evaluation": None}, "request.body"),
     # Launch configurations.
-    ("POST /v1/launch-configurations", {"name": "web"}, "request.body"),
-    ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "request.body"),
+    ("POST /v1/launch-configurations", {"name": "web"}, "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _but(SERVICE, type="stack"), "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _but(SERVICE, type="pod"), "request.body"),
+    ("POST /v1/launch-configurations", _but(SERVICE, stack=STACK), "launch_configuration.type"),
+    ("POST /v1/launch-configurations", {"name": "web", "stack": STACK}, "launch_configuration.type"),
+    ("POST /v1/launch-configurations", _stack(template=LEFT_OUT), "request.body"),
+    ("POST /v1/launch-configurations", _stack(template=""), "request.body"),
+    ("POST /v1/launch-configurations", _stack(template=[]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(files={str(n): "" for n in range(101)}), "request.body"),
+    ("POST /v1/launch-configurations", _stack(files={"a": 1}), "request.body"),
+    (
+        "POST /v1/launch-configurations",
+        _stack(parameters={"p": "x" * 33_000}),
+        "launch_configuration.too_large",
+    ),
+    (
+        "POST /v1/launch-configurations",
+        _stack(parameters={"p": json.loads(DEEP)}),
+        "launch_configuration.too_deep",
+    ),
+    (
+        "POST /v1/launch-configurations",
+        _stack(template={"r": json.loads(DEEP)}),
+        "launch_configuration.too_deep",
+    ),
+    ("POST /v1/launch-configurations", _stack(environment="a: b"), "request.body"),
+    (
+        "POST /v1/launch-configurations",
+        _stack(environment={"parameter_defaults": [1]}),
+        "launch_configuration.environment",
+    ),
+    ("POST /v1/launch-configurations", _stack(timeout_minutes=0), "request.body"),
+    ("POST /v1/launch-configurations", _stack(timeout_minutes=1441), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["a,b"]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["a" * 81]), "request.body"),
+    ("POST /v1/launch-configurations", _stack(tags=["thermostat:group:x"]), "launch_configuration.tags"),
+    ("POST /v1/launch-configurations", _stack(unknown=1), "request.body"),
     ("POST /v1/launch-configurations", _server(flavor=LEFT_OUT), "request.body"),
     ("POST /v1/launch-configurations", _server(image=LEFT_OUT), "launch_configuration.image"),
     ("POST /v1/launch-configurations", _server(networks="some"), "request.body"),
@@ -498,6 +540,7 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("POST /v1/credentials", _but(TRUST, type="password"), "request.body"),
     ("POST /v1/credentials", _but(TRUST, type=[]), "request.body"),
     ("POST /v1/credentials", _but(TRUST, roles=[]), "request.body"),
+    ("POST /v1/credentials", _but(TRUST, redelegation="yes"), "request.body"),
     ("POST /v1/credentials", _but(TRUST, roles=["member"] * 11), "request.body"),
     ("POST /v1/credentials", _but(TRUST, application_credential_secret=SECRET), "request.body"),
     ("POST /v1/credentials", _but(HANDED, application_credential_id=LEFT_OUT), "request.body"),

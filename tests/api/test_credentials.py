@@ -62,7 +62,7 @@ def test_when_keystone_goes_out_while_it_is_tried_nothing_is_kept(
 
 
 def test_what_keystone_refuses_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> str:
+    def refuse(*_: object, **__: object) -> str:
         raise Forbidden("credential.delegated_token", "Hand over an application credential instead.")
 
     monkeypatch.setattr(api.world.identity, "create_trust", refuse)

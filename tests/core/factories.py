@@ -36,7 +36,7 @@ from chalicelib.core.ids import (
     UserId,
     WebhookId,
 )
-from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate
+from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate, StackTemplate, Template
 from chalicelib.core.member import Member, MemberState, Patience, Resource
 from chalicelib.core.plan import Plan
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
@@ -102,14 +102,21 @@ def a_template(**changes: Any) -> ServerTemplate:
     return replace(ServerTemplate(image="image-1", flavor="flavor-1"), **changes)
 
 
-def a_launch_configuration(**changes: Any) -> LaunchConfiguration:
-    """Return a launch configuration of one plain server."""
+def a_stack_template(**changes: Any) -> StackTemplate:
+    """Return the smallest stack that Heat takes."""
+    return replace(StackTemplate(template="heat_template_version: 2021-04-16\n"), **changes)
+
+
+def a_launch_configuration(template: Template | None = None, **changes: Any) -> LaunchConfiguration:
+    """Return a launch configuration of one plain server, or of what ``template`` describes."""
+    is_stack = isinstance(template, StackTemplate)
     configuration = LaunchConfiguration(
         project_id=PROJECT,
         id=CONFIGURATION,
         name="web",
-        type=LaunchType.SERVER,
-        server=a_template(),
+        type=LaunchType.STACK if is_stack else LaunchType.SERVER,
+        server=None if isinstance(template, StackTemplate) else template or a_template(),
+        stack=template if isinstance(template, StackTemplate) else None,
         created_at=LONG_AGO,
     )
     return replace(configuration, **changes)
@@ -265,6 +272,11 @@ def a_server(number: int = 1, **changes: Any) -> Resource:
         metadata={},
     )
     return replace(server, **changes)
+
+
+def a_stack(number: int = 1, **changes: Any) -> Resource:
+    """Return the stack of ``a_member(number)``, CREATE_COMPLETE."""
+    return a_server(number, **{"status": "CREATE_COMPLETE", **changes})
 
 
 def a_target(capacity: int = 2, **changes: Any) -> Target:

@@ -167,10 +167,10 @@ def test_trouble_of_another_kind_counts_from_one() -> None:
 def test_servers_that_fail_to_build_are_trouble_with_novas_words() -> None:
     trouble = trouble_of(after(a_group(), FAILED))
     assert trouble.kind is TroubleKind.BUILD
-    assert trouble.reason == "Servers fail to build: web-1 is in ERROR: no host"
+    assert trouble.reason == "Members fail to build: web-1 is in ERROR: no host"
     many = replace(FAILED, failed_builds=("web-1 is in ERROR", "web-2 is in ERROR", "web-3 is in ERROR"))
     assert (
-        trouble_of(after(a_group(), many)).reason == "Servers fail to build: web-1 is in ERROR (and 2 more)"
+        trouble_of(after(a_group(), many)).reason == "Members fail to build: web-1 is in ERROR (and 2 more)"
     )
 
 
@@ -186,6 +186,7 @@ def test_what_the_cloud_said_to_a_request_goes_before_builds_that_failed() -> No
         (TroubleKind.CREDENTIAL, False),
         (TroubleKind.REFUSED, True),
         (TroubleKind.BUILD, True),
+        (TroubleKind.REMOVAL, True),
     ],
 )
 @pytest.mark.parametrize("plan", [WAITING, MOVING])

@@ -204,13 +204,36 @@ def use_heat(api: Gateway, cloud: SimCloud) -> Any:
         "parameters": {"size": {"type": "number", "default": 1}},
         "resources": {"asg": {"type": "OS::Heat::AutoScalingGroup", "properties": group}},
     }
-    url = f"{cloud.url}/orchestration/v1/{stable_id('project', 'demo')}/stacks"
     asked = {"stack_name": "shop", "template": template}
-    assert requests.post(url, json=asked, headers=token, timeout=10).status_code == 201
+    assert requests.post(_stacks(cloud), json=asked, headers=token, timeout=10).status_code == 201
     credential = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
     (found,) = api.get(f"/v1/stacks/shop?credential_id={credential['id']}")["groups"]
     (suggested,) = found["suggestions"]
     return api.post("/v1/groups", {**suggested, "desired_capacity": 3})
+
+
+def end_stack(cloud: SimCloud) -> None:
+    """Delete the stack, which its group has let go of."""
+    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
+    shown = requests.get(f"{_stacks(cloud)}/shop", headers=token, timeout=10).json()["stack"]
+    requests.delete(f"{_stacks(cloud)}/shop/{shown['id']}", headers=token, timeout=10)
+
+
+def _stacks(cloud: SimCloud) -> str:
+    return f"{cloud.url}/orchestration/v1/{stable_id('project', 'demo')}/stacks"
+
+
+def use_refreshes(stage: Stage, api: Gateway, path: str, message: str) -> None:
+    """Begin, pause and abort one; let another one find that nobody is to be replaced."""
+    refreshes = f"{path}/refreshes"
+    aborted = api.post(refreshes, {"client_token": "once"})
+    api.patch(f"{refreshes}/{aborted['id']}", {"paused": True})
+    api.delete(f"{refreshes}/{aborted['id']}")
+    assert api.post(refreshes, {"client_token": "once"})["status"] == "aborted"
+    done = api.post(refreshes, {})
+    stage.work(message)
+    assert api.get(f"{refreshes}/{done['id']}")["status"] == "succeeded"
+    assert len(api.get(f"{refreshes}?limit=1&marker={done['id']}")["refreshes"]) == 1
 
 
 def message_for(stage: Stage, group_id: str) -> str:

@@ -12,6 +12,7 @@ from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watc
 from tests.deploy.owner import (
     create_group,
     end_group,
+    end_stack,
     message_for,
     read_history,
     servers,
@@ -21,6 +22,7 @@ from tests.deploy.owner import (
     use_intake,
     use_members,
     use_policies_and_webhooks,
+    use_refreshes,
     use_schedules,
     use_signed_webhooks,
     work_until,
@@ -83,6 +85,7 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     post_samples = use_intake(api, path)
     work_until(stage, api, group["id"], converge, in_service=2)
     assert len(servers(cloud)) == 2
+    use_refreshes(stage, api, path, converge)
 
     trust = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
     api.call("PATCH", path, {"credential_id": trust["id"]})
@@ -114,6 +117,8 @@ def test_a_group_in_heat_is_resized_through_the_bundle(stage: Stage, cloud: SimC
     assert len(servers(cloud)) == 3
     end_group(stage, api, group["id"])
     assert len(servers(cloud)) == 3, "the stack is left as it is"
+    end_stack(cloud)
+    assert servers(cloud) == []
 
 
 def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCloud) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from dev.simcloud import ManualClock, SimCloud
 from tests.dev.caller import Caller
+from tests.dev.stacks import OwnStack, complete
 
 
 @pytest.fixture
@@ -34,3 +35,9 @@ def admin(cloud: SimCloud) -> Caller:
 @pytest.fixture
 def thermostat(cloud: SimCloud) -> Caller:
     return Caller.named(cloud, "thermostat", "service")
+
+
+@pytest.fixture
+def stack(demo: Caller, clock: ManualClock) -> OwnStack:
+    """Return a stack of demo's with a group of two servers, complete."""
+    return complete(demo, clock)

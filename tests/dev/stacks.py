@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from dev.simcloud import IMAGE_ID
-from tests.dev.caller import Caller, Document
+import requests
+
+from dev.simcloud import IMAGE_ID, ManualClock
+from tests.dev.caller import Document
 
 SERVER: Document = {
     "type": "OS::Nova::Server",
@@ -56,10 +58,21 @@ def group_template(member: Document | None = None, cooldown: int = 0, **group: A
     }
 
 
+class AsksHeat(Protocol):
+    """Somebody who calls Heat, below their project's path or by whole URLs."""
+
+    def heat(self, method: str, path: str, body: Document | None = None) -> requests.Response:
+        """Ask; redirects are not followed."""
+
+
+ACCEPTED = (200, "null")
+"""What a signal is answered, whatever becomes of it."""
+
+
 class OwnStack:
     """A stack, to its owner."""
 
-    def __init__(self, caller: Caller, name: str, stack_id: str) -> None:
+    def __init__(self, caller: AsksHeat, name: str, stack_id: str) -> None:
         self.caller = caller
         self.name = name
         self.id = stack_id
@@ -67,7 +80,7 @@ class OwnStack:
 
     @classmethod
     def made(
-        cls, caller: Caller, name: str = "s", template: Document | str | None = None, **asked: Any
+        cls, caller: AsksHeat, name: str = "s", template: Document | str | None = None, **asked: Any
     ) -> OwnStack:
         """Ask for a stack of a group, or of ``template``; ``asked`` are its parameters."""
         body = {"stack_name": name, "template": template or group_template(), "parameters": asked}
@@ -128,3 +141,20 @@ class OwnStack:
     def delete(self) -> int:
         """Delete the stack; return the status of the answer."""
         return self.caller.heat("DELETE", self.path).status_code
+
+
+def complete(
+    caller: AsksHeat, clock: ManualClock, template: Document | None = None, **parameters: Any
+) -> OwnStack:
+    """Return a stack that is complete, by default with a group of two servers."""
+    made = OwnStack.made(caller, "s", template, **parameters)
+    clock.advance(10)
+    assert made.status()[0] == "CREATE_COMPLETE"
+    return made
+
+
+def patched(stack: OwnStack, clock: ManualClock, **parameters: Any) -> tuple[str, str]:
+    """Update a stack's parameters, let it come to rest, and return its status."""
+    assert stack.patch(**parameters) == 202
+    clock.advance(15)
+    return stack.status()

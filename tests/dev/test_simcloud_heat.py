@@ -11,19 +11,6 @@ from dev.simcloud import ManualClock, SimCloud
 from tests.dev.caller import Caller, ask_credential, ask_trust, by_credential, by_token, of_trust, sign_in
 from tests.dev.stacks import RANDOM, SERVER, VERSION, OwnStack, group_template
 
-NAME_RULE = (
-    'must contain only alphanumeric or "_-." characters, must start with alpha and must be 255 characters'
-    " or less."
-)
-
-
-@pytest.fixture
-def stack(demo: Caller, clock: ManualClock) -> OwnStack:
-    """Return a stack with a group of two servers, complete."""
-    made = OwnStack.made(demo)
-    clock.advance(10)
-    return made
-
 
 def refusal(caller: Caller, method: str, path: str, body: Any = None) -> tuple[int, str, str | None]:
     """Return the status, the type and the message of a refusal."""
@@ -70,101 +57,6 @@ def test_a_stack_is_found_by_its_name_and_by_its_id(demo: Caller, stack: OwnStac
 
 def test_a_name_in_use_is_a_conflict(demo: Caller, stack: OwnStack) -> None:
     assert refusal(demo, "POST", "/stacks", asked()) == (409, "StackExists", "The Stack (s) already exists.")
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "message"),
-    [
-        ({"template": RANDOM}, "HTTPBadRequest", "No stack name specified"),
-        ({"stack_name": "s"}, "HTTPBadRequest", "No template specified"),
-        (
-            asked(template="foo: bar"),
-            "HTTPBadRequest",
-            "Template not in valid format: Template format version not found.",
-        ),
-        (
-            asked(template={}),
-            "InvalidTemplateVersion",
-            "The template version is invalid: Template version was not provided",
-        ),
-        (
-            asked(template={**VERSION, "bogus": {}}),
-            "StackValidationFailed",
-            "The template section is invalid: bogus",
-        ),
-        (
-            asked(template={**VERSION, "resources": {"r": {}}}),
-            "StackValidationFailed",
-            "Each resource must contain a type key.",
-        ),
-        (
-            asked(template={**VERSION, "resources": {"r": {"type": "OS::No::Such"}}}),
-            "StackValidationFailed",
-            "The Resource Type (OS::No::Such) could not be found.",
-        ),
-        (
-            asked(template={**RANDOM, "parameters": {"p": {"type": "number"}}}),
-            "UserParameterMissing",
-            "The Parameter (p) was not provided.",
-        ),
-        (
-            asked(parameters={"nope": 1}),
-            "UnknownUserParameter",
-            "The Parameter (nope) was not defined in template.",
-        ),
-        (
-            asked(template=group_template(), parameters={"size": 99}),
-            "StackValidationFailed",
-            "DesiredCapacity must be between MinSize and MaxSize",
-        ),
-        (
-            asked(template=group_template(), parameters={"size": "abc"}),
-            "StackValidationFailed",
-            "Parameter 'size' is invalid: could not convert string to float: 'abc'",
-        ),
-        (
-            asked(template=group_template(min_size=None)),
-            "StackValidationFailed",
-            "ValueError: : resources.asg: : Property min_size not assigned",
-        ),
-        (
-            asked(stack_name="1bad"),
-            "StackValidationFailed",
-            f"Invalid stack name 1bad {NAME_RULE}",
-        ),
-        (asked(timeout_mins="a"), "HTTPBadRequest", "Only integer is acceptable by 'timeout_mins'."),
-        (asked(tags=["a"]), "AttributeError", None),
-    ],
-)
-def test_a_bad_request_is_refused_in_heats_words(
-    demo: Caller, body: dict[str, Any], kind: str, message: str | None
-) -> None:
-    assert refusal(demo, "POST", "/stacks", body) == (400, kind, message)
-    assert demo.heat("GET", "/stacks").json() == {"stacks": []}
-
-
-@pytest.mark.parametrize(
-    ("properties", "message"),
-    [
-        ({"nope": 1}, "Property error: : resources.r.properties: : Unknown Property nope"),
-        (
-            {"length": {"get_param": "nope"}},
-            "Property error: : resources.r.properties: : The Parameter (nope) was not provided.",
-        ),
-        ({"length": "a"}, "ValueError: : resources.r: : Value 'a' is not an integer"),
-    ],
-)
-def test_wrong_properties_are_refused(demo: Caller, properties: dict[str, Any], message: str) -> None:
-    resource = {"type": "OS::Heat::RandomString", "properties": properties}
-    body = asked(template={**VERSION, "resources": {"r": resource}})
-    assert refusal(demo, "POST", "/stacks", body) == (400, "StackValidationFailed", message)
-
-
-def test_a_reference_to_nothing_is_refused(demo: Caller) -> None:
-    resource = {"type": "OS::Heat::RandomString", "properties": {"salt": {"get_resource": "nope"}}}
-    body = asked(template={**VERSION, "resources": {"r": resource}})
-    message = 'The specified reference "nope" (in r.Properties.salt) is incorrect.'
-    assert refusal(demo, "POST", "/stacks", body) == (400, "InvalidTemplateReference", message)
 
 
 def test_a_template_may_be_yaml(demo: Caller) -> None:
@@ -294,6 +186,34 @@ def test_delegates_change_stacks_and_make_none(
         cloud.backstage.allow_stacks_by_delegates(allowed=False)
 
 
+@pytest.mark.parametrize(
+    ("roles", "status"), [(["member"], 500), (["member", "reader"], 201)], ids=["some", "with implied ones"]
+)
+def test_a_trust_that_may_be_delegated_on_with_all_its_roles_creates(
+    demo: Caller, thermostat: Caller, cloud: SimCloud, roles: list[str], status: int
+) -> None:
+    delegated = {"roles": [{"name": role} for role in roles], "allow_redelegation": True}
+    trust_id = ask_trust(demo, **delegated).json()["trust"]["id"]
+    token = sign_in(cloud, by_token(thermostat.token), of_trust(trust_id))
+    delegate = Caller(cloud, token.headers["X-Subject-Token"])
+    assert delegate.heat("POST", "/stacks", asked()).status_code == status
+
+
+def test_a_default_of_the_environment_is_for_whatever_declares_it(demo: Caller) -> None:
+    template = {**RANDOM, "parameters": {"a": {"type": "string"}, "b": {"type": "string"}}}
+    defaults = {"a": "1", "b": "2", "nobody-declares-this": "3"}
+    body = asked(template=template, parameters={"b": "4"}, environment={"parameter_defaults": defaults})
+    stack_id = demo.heat("POST", "/stacks", body).json()["stack"]["id"]
+    shown = demo.heat("GET", f"/stacks/s/{stack_id}").json()["stack"]["parameters"]
+    assert (shown["a"], shown["b"]) == ("1", "4")
+    assert "nobody-declares-this" not in shown
+
+
+def test_a_name_that_is_taken_cannot_be_previewed(demo: Caller) -> None:
+    assert demo.heat("POST", "/stacks", asked()).status_code == 201
+    assert refusal(demo, "POST", "/stacks/preview", asked())[:2] == (409, "StackExists")
+
+
 def test_a_preview_makes_nothing(demo: Caller) -> None:
     response = demo.heat("POST", "/stacks/preview", asked())
     assert (response.status_code, response.json()["stack"]["id"]) == (200, "None")
@@ -319,3 +239,12 @@ def test_a_stack_tells_its_template_environment_files_outputs_and_events(
 def test_versions_are_told_without_a_token(cloud: SimCloud) -> None:
     response = Caller(cloud, "").heat("GET", f"{cloud.url}/orchestration")
     assert (response.status_code, response.json()["versions"][0]["id"]) == (300, "v1.0")
+
+
+def test_a_template_is_validated(demo: Caller) -> None:
+    response = demo.heat("POST", "/validate", {"template": group_template()})
+    size = {"Type": "Number", "Description": "", "NoEcho": "false", "Label": "size", "Default": 2}
+    assert (response.status_code, response.json()["Parameters"]["size"]) == (200, size)
+    unknown = {**VERSION, "resources": {"r": {"type": "OS::No::Such"}}}
+    message = "The Resource Type (OS::No::Such) could not be found."
+    assert refusal(demo, "POST", "/validate", {"template": unknown}) == (400, "HTTPBadRequest", message)

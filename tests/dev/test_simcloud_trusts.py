@@ -185,3 +185,21 @@ def test_a_trust_token_delegates_nothing_further(cloud: SimCloud, thermostat: Ca
         assert response.status_code == 403
         assert "Using trust-scoped token to create another token" in error_of(response)
     assert owner.keystone("GET", "/auth/projects").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({}, 0),
+        ({"redelegation_count": 2}, 0),
+        ({"allow_redelegation": True}, 3),
+        ({"allow_redelegation": True, "redelegation_count": 1}, 1),
+    ],
+)
+def test_a_trust_may_be_delegated_on_as_often_as_was_asked(demo: Caller, asked: Document, count: int) -> None:
+    assert ask_trust(demo, **asked).json()["trust"]["redelegation_count"] == count
+
+
+def test_a_trust_may_not_be_delegated_on_too_often(demo: Caller) -> None:
+    response = ask_trust(demo, allow_redelegation=True, redelegation_count=4)
+    assert response.status_code == 403

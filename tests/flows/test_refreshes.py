@@ -176,7 +176,7 @@ def test_it_waits_while_builds_fail_and_goes_on_when_they_do_not(fleet: Fleet) -
     waiting = fleet.run(until=lambda seen: seen.attempts == 2)
     assert waiting.status is RefreshStatus.RUNNING
     assert waiting.status_reason is not None
-    assert waiting.status_reason.startswith("It waits: Servers fail to build")
+    assert waiting.status_reason.startswith("It waits: Members fail to build")
     assert fleet.group().status(fleet.clock.now)[0] is GroupStatus.ERROR
     done = fleet.run()
     assert (done.status, done.status_reason, done.attempts) == ("succeeded", None, 0)

@@ -42,6 +42,14 @@ def trust(site: Site) -> Iterator[Credential]:
 
 
 @pytest.fixture
+def trust_for_stacks(site: Site) -> Iterator[Credential]:
+    """A credential for a trust from which Heat can make its own, which is taken back afterwards."""
+    credential = site.trust_for_stacks()
+    yield credential
+    site.withdraw(credential)
+
+
+@pytest.fixture
 def application_credential(site: Site) -> Iterator[Credential]:
     """A credential for an application credential, which is deleted afterwards."""
     credential, _ = site.application_credential()

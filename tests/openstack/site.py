@@ -15,15 +15,24 @@ import requests
 from chalicelib import settings
 from chalicelib.core.credential import Caller, Credential, CredentialStatus, CredentialType
 from chalicelib.core.ids import CredentialId, GroupId, ProjectId, UserId
-from chalicelib.core.launch import ServerTemplate
-from chalicelib.core.member import group_metadata, group_tag
+from chalicelib.core.launch import ServerTemplate, StackTemplate
+from chalicelib.core.member import MEMBER_KEY, group_metadata, group_tag
 from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.keystone import Keystone
+from chalicelib.openstack.rehearsal import StackRehearsals
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports.cloud import Order
 from chalicelib.settings import ServiceUserSettings
 from dev.simcloud import IMAGE_ID, PASSWORD, SimCloud
+
+RANDOM = """heat_template_version: 2018-08-31
+parameters:
+  length: {type: number, default: 8}
+resources:
+  word: {type: OS::Heat::RandomString, properties: {length: {get_param: length}}}
+"""
+"""A template of one resource that costs nothing."""
 
 NOW = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 REQUEST_ID = "req-6f8d1f0e-2f1b-4a7c-9a53-0b7a5f1d2c3e"
@@ -112,10 +121,20 @@ class Site:
     def caller(self, owner: Owner | None = None) -> Caller:
         return self.keystone().authenticate(self.token(owner))
 
+    def rehearsals(self) -> StackRehearsals:
+        service_user = self.service_user()
+        return StackRehearsals(service_user, Delegations(service_user, PlainVault(), Clock()))
+
     def trust(self) -> Credential:
         """Return a credential for a new trust from the owner."""
         caller = self.caller()
         trust_id = self.keystone().create_trust(caller, ["member"])
+        return a_credential(caller, CredentialType.TRUST, trust_id)
+
+    def trust_for_stacks(self) -> Credential:
+        """Return a credential for a new trust from the owner from which Heat can make its own."""
+        caller = self.caller()
+        trust_id = self.keystone().create_trust(caller, ["member", "reader"], redelegation=True)
         return a_credential(caller, CredentialType.TRUST, trust_id)
 
     def application_credential(self, owner: Owner | None = None) -> tuple[Credential, str]:
@@ -153,6 +172,17 @@ class Site:
             name=f"web-{uuid.uuid4().hex[:8]}",
             availability_zone=None,
             metadata=group_metadata(group_id),
+            tags=(group_tag(group_id),),
+        )
+
+    def order_of_stack(self, group_id: GroupId, template: StackTemplate | None = None) -> Order:
+        name = f"web-{uuid.uuid4().hex[:8]}"
+        return Order(
+            template=template or StackTemplate(template=RANDOM),
+            count=1,
+            name=name,
+            availability_zone=None,
+            metadata={**group_metadata(group_id), MEMBER_KEY: f"member-of-{name}"},
             tags=(group_tag(group_id),),
         )
 

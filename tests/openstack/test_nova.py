@@ -165,7 +165,7 @@ def test_more_than_the_quota_allows_is_refused_as_such_and_nothing_is_made(
 
 def test_a_server_that_no_host_can_hold_says_why(sim: Site, simulated: Cloud, group_id: GroupId) -> None:
     order = sim.order(group_id)
-    simulated.create(replace(order, template=replace(order.template, flavor="m1.huge")))
+    simulated.create(replace(order, template=ServerTemplate(image=sim.image, flavor="m1.huge")))
     (server,) = simulated.resources_of(group_id)
     assert server.status == "ERROR"
     assert server.fault

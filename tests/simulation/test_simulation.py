@@ -20,6 +20,7 @@ from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Outcome
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId
+from chalicelib.core.launch import LaunchType, Template
 from chalicelib.core.member import MemberState
 from chalicelib.flows import groups, scale, sweep
 from chalicelib.flows.converge import converge
@@ -31,6 +32,9 @@ from tests.world import CALLER, World, key
 
 OUT, IN = PolicyId("policy-out"), PolicyId("policy-in")
 MAX_SIZE = 12
+TOGETHER = factories.a_template()
+ONE_BY_ONE = factories.a_template(scheduler_hints={"group": "server-group"})
+STACK = factories.a_stack_template()
 
 
 class Service(RuleBasedStateMachine):
@@ -46,18 +50,19 @@ class Service(RuleBasedStateMachine):
         self.cloud_is_slower_than_promised = False
 
     @initialize(
-        size=st.integers(0, MAX_SIZE), one_by_one=st.booleans(), zones=st.sampled_from([(), ("a", "b")])
+        size=st.integers(0, MAX_SIZE),
+        template=st.sampled_from([TOGETHER, ONE_BY_ONE, STACK]),
+        zones=st.sampled_from([(), ("a", "b")]),
     )
-    def begin(self, size: int, *, one_by_one: bool, zones: tuple[str, ...]) -> None:
-        """A group of some size, of servers that are asked for together or one by one."""
-        hints = {"group": "server-group"} if one_by_one else {}
+    def begin(self, size: int, template: Template, zones: tuple[str, ...]) -> None:
+        """A group of some size, of stacks, or of servers that are asked for together or one by one."""
         self.world.with_group(
-            factories.a_template(scheduler_hints=hints),
+            template,
             desired_capacity=size,
             min_size=0,
             max_size=MAX_SIZE,
             cooldown_seconds=0,
-            availability_zones=zones,
+            availability_zones=() if template is STACK else zones,
         )
         for id_, by in ((OUT, 3), (IN, -2)):
             policy = factories.a_policy(id=id_, rule=factories.by(by), cooldown_seconds=0)
@@ -170,13 +175,17 @@ class Service(RuleBasedStateMachine):
     def the_quota_is(self, capacity: int) -> None:
         self.world.cloud.capacity = capacity
 
-    @rule(index=st.integers(0, MAX_SIZE), what=st.sampled_from(["vanish", "ERROR", "SHUTOFF", "RESCUE"]))
+    @rule(
+        index=st.integers(0, MAX_SIZE), what=st.sampled_from(["vanish", "stay", "ERROR", "SHUTOFF", "RESCUE"])
+    )
     def something_happens_to_a_server(self, index: int, what: str) -> None:
         machines = self.world.cloud.machines
         if machines:
             id_ = list(machines)[index % len(machines)]
             if what == "vanish":
                 del machines[id_]
+            elif what == "stay":
+                machines[id_].stays = machines[id_].kind is LaunchType.STACK
             else:
                 machines[id_].forced_status = what
 
@@ -244,7 +253,7 @@ class Service(RuleBasedStateMachine):
         statuses = {m.seen(now).status for m in cloud.machines.values()}
         assert len(cloud.machines) == len(members) == group.desired_capacity
         assert {m.resource_id for m in members} == set(cloud.machines)
-        assert statuses <= {"ACTIVE", "RESCUE"}
+        assert statuses <= {"ACTIVE", "CREATE_COMPLETE", "RESCUE"}
 
     def _arm_again(self) -> None:
         """As an owner would, who has mended what kept the group from its members."""
@@ -252,6 +261,7 @@ class Service(RuleBasedStateMachine):
         now = self.world.clock.now
         for machine in self.world.cloud.machines.values():
             machine.ready_at, machine.listed_at = min(machine.ready_at, now), min(machine.listed_at, now)
+            machine.stays = False
 
 
 Service.TestCase.settings = settings(

@@ -8,6 +8,7 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.group import Freeze
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import AlreadyDecided
 from tests.core.factories import (
@@ -28,6 +29,7 @@ def test_a_group_comes_back_as_it_was_stored(storage: Storage) -> None:
         freeze=Freeze(reason="Weihnachten ☃", until=NOW),
         cooldowns=(a_stamp(), a_stamp(under_way_until=NOW)),
         trouble=a_trouble(retry_at=None),
+        kind=LaunchType.STACK,
         fingerprint="f",
     )
     assert storage.groups.get(group.project_id, group.id) == group

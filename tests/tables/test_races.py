@@ -13,8 +13,9 @@ from functools import partial
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, Stale, ThermostatError
 from chalicelib.core.execution import Execution
 from chalicelib.core.group import Group
-from chalicelib.core.ids import GroupId, LaunchConfigurationId
+from chalicelib.core.ids import GroupId, LaunchConfigurationId, RefreshId
 from chalicelib.core.member import MemberState
+from chalicelib.core.refresh import Refresh
 from chalicelib.ports.storage import AlreadyDecided
 from tests.core.factories import (
     NOW,
@@ -22,6 +23,7 @@ from tests.core.factories import (
     a_group,
     a_launch_configuration,
     a_planned_member,
+    a_refresh,
     seconds,
 )
 from tests.tables.storage import QUOTA, Storage, an_execution, key_of
@@ -53,6 +55,12 @@ def decide(storage: Storage, was: Group, new: Group, event: Execution, _racer: i
 
 def take_lease(storage: Storage, group: Group, now: datetime, racer: int) -> Group | None:
     return storage.groups.lease(key_of(group), f"round-{racer}", now, now + seconds(60))
+
+
+def begin_refresh(storage: Storage, was: Group, racer: int) -> Refresh:
+    refresh = a_refresh(was, id=RefreshId(f"refresh-{racer}"))
+    group = replace(was, refresh_id=refresh.id)
+    return storage.refreshes.begin(refresh, was, group, storage.an_activity())
 
 
 def delete_or_create(storage: Storage, group: Group, racer: int) -> Group | None:
@@ -142,3 +150,12 @@ def test_a_dismissal_counts_once(dynamodb: Storage) -> None:
     )
     assert kinds(results) == {type(was): 1, Stale: 7}
     assert dynamodb.members.get(key_of(was), member.id).state is MemberState.DELETING
+
+
+def test_of_32_refreshes_that_are_begun_at_once_one_is(dynamodb: Storage) -> None:
+    was = dynamodb.a_stored_group()
+    results = at_once(32, partial(begin_refresh, dynamodb, was))
+    (won,) = [result for result in results if isinstance(result, Refresh)]
+    assert kinds(results) == {Refresh: 1, Stale: 31}
+    assert dynamodb.groups.get(was.project_id, was.id).refresh_id == won.id
+    assert dynamodb.refreshes.of_group(key_of(was), 9, None).items == (won,)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chalicelib.core.credential import CredentialStatus, CredentialType
 from chalicelib.core.errors import Conflict, Forbidden, NotFound
 from chalicelib.core.ids import CredentialId, LaunchConfigurationId
+from chalicelib.core.launch import StackTemplate
 from tests.core.factories import NOW, a_credential, a_launch_configuration, a_template
 from tests.tables.storage import QUOTA, Storage
 
@@ -29,12 +31,30 @@ def test_a_launch_configuration_comes_back_as_it_was_stored(storage: Storage) ->
     assert storage.launch_configurations.get(storage.project, new.id) == new
 
 
+@pytest.mark.parametrize("template", ["heat_template_version: 2018-08-31\n", {"resources": {"r": None}}])
+def test_a_launch_configuration_of_a_stack_comes_back_as_it_was_stored(
+    storage: Storage, template: str | dict[str, Any]
+) -> None:
+    stack = StackTemplate(
+        template=template,
+        parameters={"größe": 2, "list": [1, None], "flag": True, "deep": {"a": "b"}},
+        files={"file:///a.yaml": "☃"},
+        environment={"resource_registry": {"My::Type": "file:///a.yaml"}},
+        timeout_minutes=5,
+        tags=("a", "b"),
+    )
+    new = a_launch_configuration(stack, project_id=storage.project, fingerprint="f")
+    assert storage.launch_configurations.create(new, QUOTA) == new
+    assert storage.launch_configurations.get(storage.project, new.id) == new
+
+
 def test_a_credential_comes_back_as_it_was_stored(storage: Storage) -> None:
     new = a_credential(
         project_id=storage.project,
         type=CredentialType.APPLICATION_CREDENTIAL,
         sealed_secret="sealed",
         roles=(),
+        redelegation=True,
         status_reason="none",
     )
     assert storage.credentials.create(new, QUOTA) == new

@@ -27,6 +27,7 @@ Name = Annotated[
     str, consists_of(r"[^\x00-\x1f\x7f]+", min_length=1, max_length=255, description="Any printable text.")
 ]
 Uuid = Annotated[str, consists_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+Word = Annotated[str, Meta(min_length=1, max_length=255)]
 Text = Annotated[str, Meta(max_length=1024)]
 Size = Annotated[int, Meta(ge=0, le=10_000, description="A number of members.")]
 CooldownSeconds = Annotated[int, Meta(ge=0, le=86_400, description="Seconds.")]
@@ -75,6 +76,15 @@ def fingerprint(body: msgspec.Struct, *, secret: str | None = None) -> str | Non
         return None
     said = {name: value for name, value in msgspec.to_builtins(body).items() if name != secret}
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+
+def deeper_than(levels_max: int, *documents: Any) -> bool:
+    """Return whether one of the documents is nested deeper."""
+    level = list(documents)
+    for _ in range(levels_max + 1):
+        inner = [list(value.values()) if isinstance(value, dict) else value for value in level]
+        level = [child for children in inner if isinstance(children, list) for child in children]
+    return bool(level)
 
 
 def given_time(moment: datetime | None) -> datetime | None:

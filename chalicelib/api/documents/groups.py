@@ -30,6 +30,7 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Invalid
 from chalicelib.core.group import Freeze, Group, RemovalOrder
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import Member, MemberState
 
 BuildTimeoutSeconds = Annotated[int, Meta(ge=30, le=86_400, description="Seconds.")]
@@ -244,12 +245,13 @@ class MemberPatch(Input, kw_only=True):
 
 
 class MemberDocument(msgspec.Struct, kw_only=True):
-    """A member: ``id`` is ours, ``server_id`` is Nova's, null until it is known."""
+    """A member: ``id`` is ours; ``server_id`` is Nova's or ``stack_id`` Heat's, null until it is known."""
 
     id: str
     group_id: str
     project_id: str
     server_id: str | None
+    stack_id: str | None
     name: str
     status: Literal["planned", "building", "in_service", "deleting"]
     status_reason: str | None
@@ -274,7 +276,8 @@ def member_document(member: Member, base: str) -> MemberDocument:
         id=member.id,
         group_id=member.group_id,
         project_id=member.project_id,
-        server_id=member.resource_id,
+        server_id=member.resource_id if member.kind is LaunchType.SERVER else None,
+        stack_id=member.resource_id if member.kind is LaunchType.STACK else None,
         name=member.name,
         status=member.state.value,
         status_reason=member.deleting_because,

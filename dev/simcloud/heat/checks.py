@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dev.simcloud.heat import parameters
 from dev.simcloud.heat.errors import invalid
 from dev.simcloud.heat.intrinsics import check_references, resolved
-from dev.simcloud.heat.kinds import GROUP, RESOURCE_GROUP, check_properties, check_type
+from dev.simcloud.heat.kinds import GROUP, RESOURCE_GROUP, Later, check_properties, check_type
 from dev.simcloud.heat.servers import Failed
 from dev.simcloud.heat.templates import outputs_of, resources_of
 from dev.simcloud.messages import Document
@@ -33,7 +34,7 @@ class _Beforehand:
         return name
 
     def attribute(self, name: str, path: tuple[Any, ...]) -> Any:
-        return ".".join((name, *map(str, path)))
+        return Later(".".join((name, *map(str, path))))
 
     def file(self, name: str) -> str:
         return self._files.get(name, "")
@@ -41,24 +42,32 @@ class _Beforehand:
 
 def check_stack(stack: Stack) -> None:
     """Refuse a stack whose parameters, references, types or properties are wrong."""
-    scope = _Beforehand(stack, parameters.values_of(stack.template, stack.parameters))
-    definitions = resources_of(stack.template)
+    scope = _Beforehand(stack, parameters.values_of(stack.template, stack.given))
+    check_types(stack.template, stack.files)
+    for name, definition in resources_of(stack.template).items():
+        _check(name, definition, scope, stack)
+
+
+def check_types(template: Document, files: Iterable[str]) -> None:
+    """Refuse a template with types that there are not, or with references to what is not in it."""
+    definitions = resources_of(template)
     names = set(definitions)
     for name, definition in definitions.items():
         for each, value in (definition.get("properties") or {}).items():
             check_references(f"{name}.Properties.{each}", value, names)
-        check_type(definition["type"], stack.files)
-    for name, output in outputs_of(stack.template).items():
+        check_type(definition["type"], files)
+    for name, output in outputs_of(template).items():
         check_references(f"outputs.{name}.value", output.get("value"), names)
-    for name, definition in definitions.items():
-        _check(name, definition, scope, stack)
 
 
 def _check(name: str, definition: Document, scope: _Beforehand, stack: Stack) -> None:
-    try:
-        properties: Document = resolved(definition.get("properties") or {}, scope)
-    except Failed as failed:
-        raise invalid(f"Property error: : resources.{name}.properties: : {failed.message}") from None
+    properties: Document = {}
+    for each, value in (definition.get("properties") or {}).items():
+        try:
+            properties[each] = resolved(value, scope)
+        except Failed as failed:
+            where = f"resources.{name}.properties.{each}"
+            raise invalid(f"Property error: : {where}: : {failed.message}") from None
     check_properties(name, definition["type"], properties)
     member = properties.get(_MEMBERS.get(definition["type"], ""))
     if member is not None:

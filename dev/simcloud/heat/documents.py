@@ -51,7 +51,7 @@ def shown(stack: Stack, base_url: str, scope: StackScope | None) -> Document:
     document = {
         **brief(stack, base_url),
         "notification_topics": [],
-        "parameters": own | parameters.shown(stack.template, stack.parameters),
+        "parameters": own | parameters.shown(stack.template, stack.given),
         "description": description,
         "template_description": description,
         "capabilities": [],
@@ -67,6 +67,16 @@ def shown(stack: Stack, base_url: str, scope: StackScope | None) -> Document:
     return document
 
 
+def environment_of(given: Document) -> Document:
+    """Return what a stack was given beside its template; only its parameters mean anything here."""
+    return {
+        "resource_registry": {"resources": {}},
+        "parameters": given,
+        "parameter_defaults": {},
+        "event_sinks": [],
+    }
+
+
 def outputs(stack: Stack) -> list[Document]:
     """Return a stack's outputs without their values."""
     return [
@@ -75,7 +85,18 @@ def outputs(stack: Stack) -> list[Document]:
     ]
 
 
-def resource(world: World, stack: Stack, each: StackResource, base_url: str) -> Document:
+def requirers(stack: Stack) -> dict[str, list[str]]:
+    """Return for each of a stack's resources the names of those that need it."""
+    found: dict[str, list[str]] = {}
+    for name in resources_of(stack.template):
+        for needed in dependencies(stack.template, name):
+            found.setdefault(needed, []).append(name)
+    return found
+
+
+def resource(
+    world: World, stack: Stack, each: StackResource, required_by: dict[str, list[str]], base_url: str
+) -> Document:
     """Return a resource as a list has it."""
     path = path_of(stack)
     href = f"{base_url}{path}/resources/{each.name}"
@@ -83,7 +104,6 @@ def resource(world: World, stack: Stack, each: StackResource, base_url: str) -> 
     inner = registry.nested(world, each)
     if inner is not None:
         linked.append({"href": base_url + path_of(inner), "rel": "nested"})
-    others = resources_of(stack.template)
     document = {
         "updated_time": instant(each.updated_at),
         "creation_time": instant(each.created_at),
@@ -94,7 +114,7 @@ def resource(world: World, stack: Stack, each: StackResource, base_url: str) -> 
         "resource_status_reason": each.reason,
         "resource_type": each.type,
         "links": linked,
-        "required_by": [name for name in others if each.name in dependencies(stack.template, name)],
+        "required_by": required_by.get(each.name, []),
     }
     if stack.parent_resource is not None:
         document["parent_resource"] = stack.parent_resource
@@ -103,7 +123,7 @@ def resource(world: World, stack: Stack, each: StackResource, base_url: str) -> 
 
 def detailed(scope: StackScope, each: StackResource) -> Document:
     """Return a resource as it is shown by itself."""
-    document = resource(scope.world, scope.stack, each, scope.base_url)
+    document = resource(scope.world, scope.stack, each, requirers(scope.stack), scope.base_url)
     there = each.action is not Action.INIT and bool(each.physical_id)
     return document | {"description": "", "attributes": scope.attributes(each) if there else {}}
 

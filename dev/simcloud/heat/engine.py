@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from dev.simcloud.heat import registry
 from dev.simcloud.heat.actions import dependencies
 from dev.simcloud.heat.errors import HeatRefused
+from dev.simcloud.heat.kinds import SERVER
 from dev.simcloud.heat.nesting import Nesting
 from dev.simcloud.heat.servers import Failed
 from dev.simcloud.heat.work import Work, has_nested
@@ -127,12 +128,13 @@ class Engine:
         busy = any(r.todo or r.progress is Progress.IN_PROGRESS for r in there)
         if failed:
             first = min(failed, key=lambda r: r.finished_at or now)
-            reason = f"Resource {first.action} failed: {first.reason}"
+            reason = f"Resource {first.action} failed: {_told(first)}{_unchecked(stack, there)}"
             self._finish(stack, Progress.FAILED, reason, first.finished_at or now)
         elif not busy:
             at = max([stack.began_at, *(r.finished_at for r in there if r.finished_at)])
             at = now if stack.action is Action.DELETE else at
-            self._finish(stack, Progress.COMPLETE, f"Stack {stack.action} completed successfully", at)
+            reason = f"Stack {stack.action} completed successfully{_unchecked(stack, there)}"
+            self._finish(stack, Progress.COMPLETE, reason, at)
         elif now >= deadline:
             self._time_out(stack, there, deadline)
         else:
@@ -159,6 +161,21 @@ class Engine:
             if each.progress is Progress.IN_PROGRESS:
                 self.work.fail(stack, each, f"{each.action} aborted (Timed out)", at)
         self._finish(stack, Progress.FAILED, "Timed out", at)
+
+
+def _told(failed: StackResource) -> str:
+    """Return why a resource failed, as its stack says it; of a check, with more words than use."""
+    if failed.action is not Action.CHECK:
+        return failed.reason
+    return f"{failed.name}: Resource CHECK failed: {failed.reason}"
+
+
+def _unchecked(stack: Stack, there: list[StackResource]) -> str:
+    """Return what a check adds if a stack has resources that no check looks at."""
+    looked_at = all(each.type == SERVER or has_nested(each.type) for each in there)
+    if stack.action is not Action.CHECK or looked_at:
+        return ""
+    return ". 'CHECK' not fully supported (see resources)"
 
 
 def _has_failed(each: StackResource, began_at: datetime) -> bool:

@@ -21,6 +21,12 @@ TEST = "OS::Heat::TestResource"
 _ADJUSTMENTS = ("change_in_capacity", "exact_capacity", "percent_change_in_capacity")
 
 
+class Later(str):
+    """Stands for a property's value that only the resources themselves will tell."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """A resource type.
@@ -62,9 +68,10 @@ def check_properties(name: str, kind: str, properties: Document) -> None:
         if properties.get(each) is None:
             raise invalid(f"ValueError: : resources.{name}: : Property {each} not assigned")
     for each in allowed.integers:
-        if properties.get(each) is not None:
+        if properties.get(each) is not None and not isinstance(properties[each], Later):
             integer(name, properties[each])
-    allowed.check(name, properties)
+    if not any(isinstance(value, Later) for value in properties.values()):
+        allowed.check(name, properties)
 
 
 def integer(name: str, value: Any) -> int:

@@ -89,13 +89,7 @@ class Listing:
 
     def environment(self, _call: Call, stack: Stack) -> Response:
         """Show what a stack was given beside its template."""
-        body: Document = {
-            "resource_registry": {"resources": {}},
-            "parameters": stack.parameters,
-            "parameter_defaults": {},
-            "event_sinks": [],
-            "encrypted_param_names": [],
-        }
+        body = {**documents.environment_of(stack.parameters), "encrypted_param_names": []}
         return Response(status=200, body=body)
 
     def files(self, _call: Call, stack: Stack) -> Response:

@@ -177,6 +177,9 @@ class Nesting:
 def _outer_reason(name: str, reason: str) -> str:
     """Return why a nested stack failed, in the words its owner says it in."""
     _, separator, why = reason.partition(" failed: ")
+    again = "Resource CHECK failed:"
+    if again in why:
+        return why.replace(again, f"resources.{name}.{again}", 1)
     if not separator or "resources." not in why:
         return f"resources.{name}: {reason}"
     return why.replace("resources.", f"resources.{name}.resources.", 1)

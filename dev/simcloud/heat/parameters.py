@@ -37,10 +37,23 @@ def shown(template: Document, given: Document) -> dict[str, str]:
     }
 
 
+def described(template: Document) -> dict[str, Document]:
+    """Return each parameter as the validation of a template tells of it."""
+    return {name: _described(name, schema) for name, schema in parameters_of(template).items()}
+
+
+def _described(name: str, schema: Document) -> Document:
+    described: Document = {
+        "Type": "".join(word.title() for word in _type(schema).split("_")),
+        "Description": schema.get("description", ""),
+        "NoEcho": str(bool(schema.get("hidden"))).lower(),
+        "Label": schema.get("label", name),
+    }
+    return described | ({"Default": schema["default"]} if "default" in schema else {})
+
+
 def _value(name: str, schema: Document, given: Document) -> Any:
-    kind = schema.get("type")
-    if kind not in _TYPES:
-        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({kind})")
+    kind = _type(schema)
     if name not in given and "default" not in schema:
         raise HeatRefused(400, "UserParameterMissing", f"The Parameter ({name}) was not provided.")
     try:
@@ -50,6 +63,13 @@ def _value(name: str, schema: Document, given: Document) -> Any:
     except ValueError as error:
         raise invalid(f"Parameter '{name}' is invalid: {error}") from None
     return value
+
+
+def _type(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if kind not in _TYPES:
+        raise HeatRefused(400, "InvalidSchemaError", f"Invalid type ({kind})")
+    return str(kind)
 
 
 def _typed(kind: str, given: Any) -> Any:

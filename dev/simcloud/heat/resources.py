@@ -42,12 +42,17 @@ class Resources:
         if unknown:
             raise bad_request(f"Invalid filter parameters {unknown}")
         depth, detail = call.whole_number("nested_depth") or 0, call.flag("with_detail")
-        shown = []
-        for owner, each in registry.below(self.world, stack, depth):
-            if _matches(call, each):
-                scope = self.work.scope(owner, self.world.now())
-                plain = documents.resource(self.world, owner, each, self.base_url)
-                shown.append(documents.detailed(scope, each) if detail else plain)
+        found = [(s, r) for s, r in registry.below(self.world, stack, depth) if _matches(call, r)]
+        if detail:
+            now = self.world.now()
+            shown = [documents.detailed(self.work.scope(owner, now), each) for owner, each in found]
+        else:
+            owners = {owner.id: owner for owner, _ in found}
+            required = {id_: documents.requirers(owner) for id_, owner in owners.items()}
+            shown = [
+                documents.resource(self.world, owner, each, required[owner.id], self.base_url)
+                for owner, each in found
+            ]
         return Response(status=200, body={"resources": shown})
 
     def show(self, _call: Call, stack: Stack, name: str) -> Response:

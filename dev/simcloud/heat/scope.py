@@ -49,7 +49,7 @@ class StackScope:
         }
         if name in own:
             return own[name]
-        values = parameters.values_of(self.stack.template, self.stack.parameters)
+        values = parameters.values_of(self.stack.template, self.stack.given)
         if name not in values:
             raise Failed("UserParameterMissing", f"The Parameter ({name}) was not provided.")
         return values[name]

@@ -81,6 +81,7 @@ class StackServers:
 
     def change(self, server_id: str, properties: Document, at: datetime) -> None:
         """Give a server other properties, at once; another flavor is a resize, which takes no time here."""
+        self.check(server_id, at)
         server = self.world.servers[server_id]
         self.world.servers[server_id] = replace(
             server,

@@ -10,18 +10,19 @@ from dev.simcloud.faults import Faults
 from dev.simcloud.heat import parameters, registry
 from dev.simcloud.heat.actions import begin
 from dev.simcloud.heat.call import Call, Router, accepted, look_up, null, redirect
-from dev.simcloud.heat.checks import check_stack
-from dev.simcloud.heat.documents import links, shown
+from dev.simcloud.heat.checks import check_stack, check_types
+from dev.simcloud.heat.documents import environment_of, links, shown
 from dev.simcloud.heat.errors import HeatRefused, bad_request, invalid, no_stack
 from dev.simcloud.heat.nesting import Nesting
 from dev.simcloud.heat.templates import environment_in, template_in
 from dev.simcloud.messages import Document, Response
 from dev.simcloud.stack_records import Action, Progress, Stack
-from dev.simcloud.world import World
+from dev.simcloud.world import World, with_implied
 
 _NAME = "[a-zA-Z][a-zA-Z0-9_.-]{0,254}"
 _TAG_LENGTH_MAX = 80
 _ACTIONS = {"suspend": Action.SUSPEND, "resume": Action.RESUME, "check": Action.CHECK}
+_NOT_UPDATED = {Action.DELETE: "deleting", Action.SUSPEND: "suspended"}
 _STUCK_WITHIN_SECONDS = 1.0
 
 
@@ -38,6 +39,7 @@ class Stacks:
         """Add what this answers to ``router``."""
         router.add("POST", "/stacks", "member", self.create)
         router.add("POST", "/stacks/preview", "member", self.preview)
+        router.add("POST", "/validate", "member", self.validate)
         for method in ("PUT", "PATCH", "DELETE"):
             router.add(method, "/stacks/{stack_name}", "member", self.find)
         router.add("POST", "/stacks/{stack_name}/actions", "member", self.find_actions)
@@ -49,9 +51,7 @@ class Stacks:
     def create(self, call: Call) -> Response:
         """Begin to make a stack."""
         stack = self._asked(call)
-        live = [s for s in self.world.stacks.values() if s.deleted_at is None]
-        if any((s.name, s.project_id) == (stack.name, stack.project_id) for s in live):
-            raise HeatRefused(409, "StackExists", f"The Stack ({stack.name}) already exists.")
+        self._check_name(stack)
         check_stack(stack)
         self._check_delegation(call)
         begin(self.world, self.faults, stack, Action.CREATE, stack.created_at)
@@ -62,8 +62,26 @@ class Stacks:
     def preview(self, call: Call) -> Response:
         """Tell what a stack would be; its resources are left out here."""
         stack = replace(self._asked(call), id="None")
+        self._check_name(stack)
         check_stack(stack)
         return Response(status=200, body={"stack": shown(stack, self.base_url, None)})
+
+    def validate(self, call: Call) -> Response:
+        """Tell what a template takes, if it is one; its properties are not looked at here."""
+        asked = call.document()
+        template = template_in(asked)
+        if template is None:
+            raise bad_request("No template specified")
+        try:
+            check_types(template, asked.get("files") or {})
+        except HeatRefused as refused:
+            raise bad_request(refused.message or "") from refused
+        body = {
+            "Description": template.get("description") or "No description",
+            "Parameters": parameters.described(template),
+            "Environment": environment_of({}),
+        }
+        return Response(status=200, body=body)
 
     def find(self, call: Call, stack_name: str) -> Response:
         """Redirect to the stack of this name or id."""
@@ -133,7 +151,7 @@ class Stacks:
     def _asked(self, call: Call) -> Stack:
         """Return the stack that a request asks for."""
         asked, now = call.document(), self.world.now()
-        if "stack_name" not in asked:
+        if not isinstance(asked.get("stack_name"), str):
             raise bad_request("No stack name specified")
         template = template_in(asked)
         if template is None:
@@ -163,19 +181,35 @@ class Stacks:
         parameters.check_known(template, stack.parameters)
         return stack
 
+    def _check_name(self, stack: Stack) -> None:
+        live = [s for s in self.world.stacks.values() if s.deleted_at is None]
+        if any((s.name, s.project_id) == (stack.name, stack.project_id) for s in live):
+            raise HeatRefused(409, "StackExists", f"The Stack ({stack.name}) already exists.")
+
     def _check_delegation(self, call: Call) -> None:
-        """Refuse a token that Heat cannot make a trust of its own with, as a default Heat fails at it."""
+        """Refuse a token that Heat cannot make a trust of its own with, as a default Heat fails at it.
+
+        It asks for all roles that the token carries, those implied among them; Keystone lets it have only
+        what stands in the trust, if that may be delegated on at all.
+        """
         token = call.caller.token
         delegated = token.trust_id is not None or token.credential_id is not None
+        trust = self.world.trusts.get(token.trust_id or "")
+        if (
+            trust is not None
+            and trust.redelegation_count
+            and with_implied(frozenset(trust.roles)) <= {*trust.roles}
+        ):
+            return
         if delegated and not self.world.stacks_by_delegates:
             raise HeatRefused(500, "RemoteError", None)
 
     def _update(self, stack: Stack, asked: Document, tags: tuple[str, ...]) -> Response:
         """Begin an update; one that comes within a second of another and of a signal never ends."""
-        if stack.deleted_at is not None or stack.action is Action.DELETE:
+        if stack.deleted_at is not None:
             raise no_stack(stack.name)
-        if stack.action is Action.SUSPEND:
-            message = "Updating a stack when it is suspended is not supported."
+        if stack.action in _NOT_UPDATED:
+            message = f"Updating a stack when it is {_NOT_UPDATED[stack.action]} is not supported."
             raise HeatRefused(400, "NotSupported", message)
         check_stack(stack)
         changed = replace(

@@ -34,6 +34,9 @@ _SECTIONS = frozenset(
 )
 
 
+_MAPS = frozenset({"parameters", "resources", "outputs"})
+
+
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Leaves dates as text, as Heat does."""
 
@@ -65,8 +68,10 @@ def template_in(asked: Document) -> Document | None:
         given = parsed(given)
         if VERSION not in given:
             raise bad_request("Template not in valid format: Template format version not found.")
+    if not isinstance(given, dict):
+        raise bad_request("Template not in valid format: The template is not a JSON object or YAML mapping.")
     check(given)
-    return dict(given)
+    return given
 
 
 def check(template: Document) -> None:
@@ -77,11 +82,13 @@ def check(template: Document) -> None:
     if str(version) not in _VERSIONS:
         known = ", ".join(_VERSIONS)
         raise _version(f'"{VERSION}: {version}". "{VERSION}" should be one of: {known}')
-    for section in template:
+    for section, content in template.items():
         if section not in _SECTIONS:
             raise invalid(f"The template section is invalid: {section}")
+        if section in _MAPS and not isinstance(content or {}, dict):
+            raise invalid(f'"{section}" must contain a map. Found a [{type(content)}] instead')
     for definition in resources_of(template).values():
-        if not isinstance(definition, dict) or "type" not in definition:
+        if not isinstance(definition, dict) or not isinstance(definition.get("type"), str):
             raise invalid("Each resource must contain a type key.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dev.simcloud.keystone import documents
 from dev.simcloud.keystone.application_credentials import ApplicationCredentials
 from dev.simcloud.keystone.authentication import Authentication
+from dev.simcloud.keystone.catalogue import Catalogue
 from dev.simcloud.keystone.trusts import Trusts
 from dev.simcloud.messages import Request, Response, Routes, Service
 from dev.simcloud.world import World
@@ -22,4 +23,5 @@ def keystone(world: World, base_url: str) -> Service:
     Authentication(world=world, base_url=base_url).add_to(routes)
     Trusts(world=world, base_url=base_url).add_to(routes)
     ApplicationCredentials(world=world, base_url=base_url).add_to(routes)
+    Catalogue(world=world, base_url=base_url).add_to(routes)
     return Service(name="keystone", routes=routes, error=documents.error)

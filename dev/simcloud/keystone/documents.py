@@ -8,7 +8,15 @@ from http import HTTPStatus
 from typing import Any
 
 from dev.simcloud.messages import Document, Response
-from dev.simcloud.records import ApplicationCredential, Project, Token, Trust, User
+from dev.simcloud.records import (
+    ApplicationCredential,
+    Endpoint,
+    Project,
+    RegisteredService,
+    Token,
+    Trust,
+    User,
+)
 from dev.simcloud.world import REGION, World, stable_id
 
 DOMAIN = {"id": "default", "name": "Default"}
@@ -69,9 +77,9 @@ def of_project(project: Project, base_url: str) -> Document:
 
 
 def catalog(world: World, project_id: str, base_url: str) -> list[Document]:
-    """Return the catalog: each service with its three interfaces at the same address."""
+    """Return the catalog: each service with its three interfaces at the same address, and what was added."""
     absent = {"alarming": not world.has_aodh, "orchestration": not world.has_heat}
-    return [
+    simulated = [
         {
             "id": stable_id("service", name),
             "type": kind,
@@ -90,6 +98,42 @@ def catalog(world: World, project_id: str, base_url: str) -> list[Document]:
         for kind, name, path in _SERVICES
         if not absent.get(kind)
     ]
+    return simulated + [_added(world, service) for service in world.services.values()]
+
+
+def _added(world: World, service: RegisteredService) -> Document:
+    """Return a service of the catalog that an administrator added."""
+    endpoints = [
+        {"id": e.id, "interface": e.interface, "region_id": e.region, "region": e.region, "url": e.url}
+        for e in world.endpoints.values()
+        if e.service_id == service.id and e.enabled
+    ]
+    return {"id": service.id, "type": service.type, "name": service.name, "endpoints": endpoints}
+
+
+def of_service(service: RegisteredService, base_url: str) -> Document:
+    """Return a service as it is listed."""
+    return {
+        "id": service.id,
+        "type": service.type,
+        "name": service.name,
+        "enabled": True,
+        "links": {"self": f"{base_url}/v3/services/{service.id}"},
+    }
+
+
+def of_endpoint(endpoint: Endpoint, base_url: str) -> Document:
+    """Return an endpoint as it is listed."""
+    return {
+        "id": endpoint.id,
+        "service_id": endpoint.service_id,
+        "interface": endpoint.interface,
+        "region_id": endpoint.region,
+        "region": endpoint.region,
+        "url": endpoint.url,
+        "enabled": endpoint.enabled,
+        "links": {"self": f"{base_url}/v3/endpoints/{endpoint.id}"},
+    }
 
 
 def of_token(world: World, token: Token, roles: Iterable[str], base_url: str | None) -> Document:
@@ -128,7 +172,7 @@ def of_trust(trust: Trust, base_url: str, *, listed: bool = False) -> Document:
         "remaining_uses": trust.remaining_uses,
         "deleted_at": None,
         "redelegated_trust_id": None,
-        "redelegation_count": 0,
+        "redelegation_count": trust.redelegation_count,
         "links": {"self": f"{base_url}/v3/OS-TRUST/trusts/{trust.id}"},
     }
     return body if listed else body | _roles_of_trust(trust, base_url)

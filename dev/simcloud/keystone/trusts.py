@@ -98,6 +98,7 @@ class Trusts:
             roles=role_names(maybe(given, "roles", list) or []),
             expires_at=instant_in(given, "expires_at"),
             remaining_uses=maybe(given, "remaining_uses", int),
+            redelegation_count=_redelegation_count(given),
         )
 
     def _check(self, trust: Trust) -> None:
@@ -111,3 +112,17 @@ class Trusts:
                 raise Refused(404, f"Could not find role: {stable_id('role', name)}.")
         if trust.expires_at is not None and trust.expires_at < self.world.now():
             raise client_in_error("The 'expires_at' must not be before now.")
+
+
+def _redelegation_count(given: Document) -> int:
+    """Return how often in a row a trust may be delegated on: by default never, at most thrice."""
+    wished = maybe(given, "redelegation_count", int)
+    if not maybe(given, "allow_redelegation", bool):
+        return 0
+    if wished is not None and wished > _REDELEGATIONS_MAX:
+        what = f"Requested redelegation depth of {wished} is greater than allowed {_REDELEGATIONS_MAX}"
+        raise forbidden(what)
+    return _REDELEGATIONS_MAX if wished is None else wished
+
+
+_REDELEGATIONS_MAX = 3

@@ -1,0 +1,68 @@
+"""Would Heat make a stack? Found out before a group wants any, and nothing is left behind."""
+
+from __future__ import annotations
+
+from keystoneauth1.adapter import Adapter
+
+from chalicelib.core.credential import Credential
+from chalicelib.core.launch import StackTemplate
+from chalicelib.openstack.delegation import Delegations
+from chalicelib.openstack.entrance import owners_adapter
+from chalicelib.openstack.session import ServiceUser
+from chalicelib.openstack.stacks import (
+    CREATION_TIMEOUT_SECONDS,
+    NameIsTaken,
+    NoTrustForHeat,
+    Stacks,
+    creation,
+    errors_of_heat,
+)
+from chalicelib.ports.cloud import CloudRefused, Order
+from chalicelib.ports.stacks import CreationDenied
+
+_EMPTY = StackTemplate(template="heat_template_version: 2015-04-30\nresources: {}\n", timeout_minutes=1)
+_TAG = "thermostat:rehearsal"
+
+
+class StackRehearsals:
+    """``ports.stacks.Rehearsals``, with the owner's credential through the service user's session."""
+
+    def __init__(self, service_user: ServiceUser, delegations: Delegations) -> None:
+        self._service_user = service_user
+        self._delegations = delegations
+
+    def rehearse(self, credential: Credential, template: StackTemplate, request_id: str) -> None:
+        """Preview such a stack, then create an empty one and delete it.
+
+        A preview does not tell whether Heat can make the trust that it needs for each stack: it makes it
+        only when it creates one. The empty stack is named after the credential, so that one that was left
+        by a rehearsal that died goes with the next; that it could be made tells the same, and so does a name
+        that is still taken although the stack is gone.
+
+        Raises:
+            CreationDenied, CloudRefused, CredentialBroken, CloudUnavailable: see ``ports.stacks``.
+        """
+        adapter = owners_adapter(
+            self._service_user, self._delegations, credential, "orchestration", request_id
+        )
+        name = f"thermostat-rehearsal-{credential.id}"
+        _preview(adapter, _order(f"{name}-preview", template))
+        stacks = Stacks(adapter)
+        try:
+            made = stacks.create(_order(name, _EMPTY))
+        except NoTrustForHeat as error:
+            raise CreationDenied(error.reason) from error
+        except NameIsTaken:
+            return
+        except CloudRefused as error:
+            raise CreationDenied(f"Heat creates no stack with this credential: {error.reason}") from error
+        stacks.delete(made)
+
+
+def _preview(adapter: Adapter, order: Order) -> None:
+    with errors_of_heat():
+        adapter.post("/stacks/preview", json=creation(order), timeout=CREATION_TIMEOUT_SECONDS, log=False)
+
+
+def _order(name: str, template: StackTemplate) -> Order:
+    return Order(template=template, count=1, name=name, availability_zone=None, metadata={}, tags=(_TAG,))

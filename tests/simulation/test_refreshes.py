@@ -1,0 +1,200 @@
+"""Refreshes amid everything else that happens: other wishes, faults, deaths and lost messages.
+
+Beside the laws of any group: what a round does never leaves fewer members in service than must serve, there
+are never more than were ever wanted and a batch, one refresh at a time has not ended, and the group knows it.
+When the faults stop it succeeds within a bounded number of minutes, and every member is of the group's
+configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import invariant, rule
+
+from chalicelib.core.errors import Conflict
+from chalicelib.core.group import Group
+from chalicelib.core.ids import LaunchConfigurationId, RefreshId
+from chalicelib.core.member import MemberState
+from chalicelib.core.refresh import Refresh, RefreshStatus
+from chalicelib.core.rolling import least_in_service
+from chalicelib.flows import groups, refreshes
+from chalicelib.flows.converge import converge
+from tests.core import factories
+from tests.simulation.test_simulation import MAX_SIZE, Service
+from tests.world import CALLER, QUOTA, key
+
+BATCH_MAX = 4
+CONFIGURATIONS = [LaunchConfigurationId(f"configuration-{number}") for number in (1, 2, 3)]
+
+
+class Refreshing(Service):
+    """One group whose members are replaced now and then."""
+
+    # What people do.
+
+    @rule(number=st.integers(0, 2), dies=st.none() | st.integers(0, 6), late=st.booleans())
+    def another_configuration_is_set(self, number: int, dies: int | None, *, late: bool) -> None:
+        id_ = CONFIGURATIONS[number]
+        if (factories.PROJECT, id_) not in self.world.memory.launch_configurations:
+            configuration = factories.a_launch_configuration(id=id_)
+            self.world.services.launch_configurations.create(configuration, QUOTA)
+
+        def edit(group: Group) -> Group:
+            return replace(group, launch_configuration_id=id_)
+
+        def run() -> None:
+            groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-l")
+
+        self._invoke(run, dies, late=late)
+
+    @rule(
+        batch_size=st.integers(1, BATCH_MAX),
+        least=st.none() | st.integers(0, MAX_SIZE),
+        pause=st.sampled_from([0, 60]),
+        replace_all=st.booleans(),
+        dies=st.none() | st.integers(0, 6),
+        late=st.booleans(),
+    )
+    def a_refresh_begins(
+        self,
+        batch_size: int,
+        least: int | None,
+        pause: int,
+        dies: int | None,
+        *,
+        replace_all: bool,
+        late: bool,
+    ) -> None:
+        changes = {"batch_size": batch_size, "min_in_service": least, "pause_seconds": pause}
+        self._invoke(lambda: self._begin(replace_all=replace_all, **changes), dies, late=late)
+
+    @rule(paused=st.booleans(), dies=st.none() | st.integers(0, 6), late=st.booleans())
+    def somebody_pauses_it_or_lets_it_go_on(self, dies: int | None, *, paused: bool, late: bool) -> None:
+        refresh = self._under_way()
+        if refresh is None:
+            return
+
+        def run() -> None:
+            refreshes.set_paused(
+                self.mortal, CALLER, key(), refresh.id, paused=paused, generation=None, request_id="req-q"
+            )
+
+        self._invoke(run, dies, late=late)
+
+    @rule(really=st.integers(0, 3), dies=st.none() | st.integers(0, 6), late=st.booleans())
+    def somebody_aborts_it(self, really: int, dies: int | None, *, late: bool) -> None:
+        refresh = self._under_way()
+        if refresh is None or really:
+            return
+
+        def run() -> None:
+            refreshes.abort(self.mortal, CALLER, key(), refresh.id, generation=None, request_id="req-o")
+
+        self._invoke(run, dies, late=late)
+
+    # What the machinery does.
+
+    @rule(dies=st.none() | st.integers(0, 40), late=st.booleans())
+    def a_round_replaces_members(self, dies: int | None, *, late: bool) -> None:
+        before, refresh = self._serving(), self._under_way()
+        self._invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+        if refresh is not None and not self.deleted and not refresh.ended:
+            group = self.world.group()
+            rolling = refresh.rolling(group, self.world.limits.steps_max, self.world.clock.now)
+            assert self._serving() >= min(before, least_in_service(rolling, group.desired_capacity))
+
+    @rule(rounds=st.integers(2, 12))
+    def rounds_follow_each_other(self, rounds: int) -> None:
+        for _ in range(rounds):
+            self.world.clock.pass_(5)
+            self.a_round_replaces_members(None, late=False)
+
+    # The laws.
+
+    @invariant()
+    def there_are_never_more_members_than_wanted(self) -> None:
+        members = self.world.memory.members.values()
+        staying = sum(m.state is not MemberState.DELETING for m in members)
+        assert staying <= MAX_SIZE + BATCH_MAX
+
+    @invariant()
+    def one_refresh_at_a_time_has_not_ended_and_the_group_knows_it(self) -> None:
+        going = [refresh.id for refresh in self.world.memory.refreshes.values() if not refresh.ended]
+        known = [held.group.refresh_id for held in self.world.memory.groups.values() if held.group.refresh_id]
+        assert going == known
+
+    def teardown(self) -> None:
+        """The faults stop: a refresh succeeds, and then the group settles as any does."""
+        if not self.deleted and self.world.memory.groups:
+            self._mend()
+            if self._under_way() is None:
+                self._begin()
+            self._end_of_the_refresh()
+        super().teardown()
+
+    def _end_of_the_refresh(self) -> None:
+        refresh = self._under_way()
+        assert refresh is not None
+        if refresh.status is RefreshStatus.PAUSED:
+            refreshes.set_paused(
+                self.world.services, CALLER, key(), refresh.id, paused=False, generation=None, request_id="r"
+            )
+        for _ in range(120):
+            self.world.clock.pass_(60)
+            self.world.tick()
+            refresh = self.world.services.refreshes.get(key(), refresh.id)
+            if refresh.ended:
+                break
+        assert refresh.status is RefreshStatus.SUCCEEDED
+        current = self.world.group().launch_configuration_id
+        assert {m.launch_configuration_id for m in self.world.members()} <= {current}
+
+    def _mend(self) -> None:
+        cloud = self.world.cloud
+        cloud.faults, cloud.fail_builds, cloud.capacity, cloud.broken = [], 0, 10_000, None
+        cloud.lag, cloud.build = timedelta(0), timedelta(seconds=3)
+        for machine in cloud.machines.values():
+            machine.forced_status = None if machine.forced_status == "RESCUE" else machine.forced_status
+        self._arm_again()
+
+    def _begin(self, **changes: object) -> None:
+        def make(group: Group) -> Refresh:
+            now = self.world.clock.now
+            id_ = RefreshId(self.world.services.new_id())
+            return replace(a_refresh_of(group, id_), created_at=now, updated_at=now, **changes)  # type: ignore[arg-type]
+
+        services = self.mortal if self.executioner.calls_left is not None else self.world.services
+        try:
+            refreshes.begin(services, CALLER, factories.GROUP, make, "req-b")
+        except Conflict:
+            assert self._under_way() is not None or self.deleted
+
+    def _under_way(self) -> Refresh | None:
+        return next((r for r in self.world.memory.refreshes.values() if not r.ended), None)
+
+    def _serving(self) -> int:
+        """Return how many members serve and are not to go."""
+        now = self.world.clock.now
+        staying = [m for m in self.world.memory.members.values() if m.state is not MemberState.DELETING]
+        known = {m.resource_id for m in staying} | {m.name for m in staying}
+        machines = self.world.cloud.machines.values()
+        return sum(m.seen(now).status == "ACTIVE" and bool({m.id, m.name} & known) for m in machines)
+
+
+def a_refresh_of(group: Group, id_: RefreshId) -> Refresh:
+    """Return a refresh of the group, one by one."""
+    return factories.a_refresh(group, id=id_)
+
+
+Refreshing.TestCase.settings = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestRefreshing = Refreshing.TestCase
