@@ -11,7 +11,7 @@ import pytest
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.group import Freeze, Group, GroupStatus
-from chalicelib.core.heat import Adjust
+from chalicelib.core.heat import Adjust, HeatStatus
 from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.member import MemberState
 from chalicelib.flows import groups, scale
@@ -133,6 +133,14 @@ def test_by_signals_it_goes_in_whole_steps_one_at_a_time(world: World) -> None:
 
 def test_a_signal_that_lies_with_a_busy_engine_is_not_sent_again_before_its_time(world: World) -> None:
     stack = adopted(world, SIGNAL, take_up_seconds=20)
+    want(world, desired_capacity=3)
+    settle(world)
+    assert stack.signals == ["up"]
+
+
+def test_a_signal_without_an_answer_is_not_sent_again_while_it_may_lie_with_an_engine(world: World) -> None:
+    stack = adopted(world, SIGNAL, take_up_seconds=20)
+    world.heat.faults = [Fault.ANSWER_LOST]
     want(world, desired_capacity=3)
     settle(world)
     assert stack.signals == ["up"]
@@ -271,6 +279,34 @@ def test_a_heat_that_is_down_is_said_and_waited_for(world: World) -> None:
     assert stack.patches == [3]
 
 
+def test_a_heat_that_answers_again_is_asked_by_a_round_that_comes_early(world: World) -> None:
+    stack = adopted(world)
+    world.heat.unreachable = True
+    want(world, desired_capacity=3)
+    pass_minutes(world, 3)
+    world.heat.unreachable = False
+    trouble = world.group().trouble
+    assert trouble
+    assert trouble.retry_at
+    assert trouble.retry_at > world.clock.now
+    world.round()
+    assert stack.patches == [3]
+
+
+def test_a_member_is_shown_as_far_as_heat_and_nova_say_that_it_is(world: World) -> None:
+    stack = adopted(world)
+    oldest, newest = stack.members
+    for word, state in (
+        ("CREATE_IN_PROGRESS", MemberState.BUILDING),
+        ("CREATE_COMPLETE", MemberState.IN_SERVICE),
+        ("DELETE_IN_PROGRESS", MemberState.DELETING),
+    ):
+        stack.members = [oldest, replace(newest, status=HeatStatus(word=word))]
+        world.round()
+        assert {m.resource_id: m.state for m in world.members()}[newest.servers[0]] is state
+    assert world.group().observed.in_service == 1
+
+
 def test_a_credential_that_broke_is_said_and_members_stay_known(world: World) -> None:
     adopted(world)
     world.heat.broken = CredentialBroken("the trust is gone", for_good=True)
@@ -381,6 +417,7 @@ def test_a_round_that_slept_past_its_lease_asks_for_nothing(world: World) -> Non
         ({"adjust": SIGNAL, "resource": "workers"}, True),
         ({"resource": "workers"}, False),
         ({"stack_id": "stack-2"}, False),
+        ({"deleting": True}, False),
     ],
 )
 def test_of_two_definitions_made_in_the_same_instant_the_later_is_never_acted_upon(
@@ -389,7 +426,8 @@ def test_of_two_definitions_made_in_the_same_instant_the_later_is_never_acted_up
     stack = adopted(world)
     mine = world.memory.groups[factories.PROJECT, factories.GROUP].group
     way = other.pop("adjust", Adjust.PARAMETER)
-    older = replace(mine, id=GroupId("group-0"), heat=a_heat_target(way, **other))
+    deleting = other.pop("deleting", False)
+    older = replace(mine, id=GroupId("group-0"), heat=a_heat_target(way, **other), deleting=deleting)
     world.memory.groups[factories.PROJECT, older.id] = Held(older, world.clock.now + timedelta(days=1))
     want(world, desired_capacity=4)
     pass_minutes(world, 2)
