@@ -349,6 +349,7 @@ def test_success_is_not_claimed_before_nova_agrees(world: World) -> None:
 def test_a_deleted_group_lets_go_of_the_stack_and_asks_nobody(world: World, adjust: Adjust) -> None:
     stack = adopted(world, adjust)
     world.heat.broken = CredentialBroken("the trust is gone", for_good=True)
+    world.round()
     groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id="req-2")
     assert "The stack shop and its members stay as they are." in told(world)
     world.round()
@@ -356,6 +357,8 @@ def test_a_deleted_group_lets_go_of_the_stack_and_asks_nobody(world: World, adju
         world.group()
     assert world.memory.members == {}
     assert (len(stack.members), stack.patches, stack.signals) == (2, [], [])
+    kept = world.services.credentials.get(factories.PROJECT, factories.CREDENTIAL)
+    assert kept.status == "broken", "nobody asked whether it works"
     world.services.credentials.delete(factories.PROJECT, factories.CREDENTIAL)
 
 
