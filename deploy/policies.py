@@ -52,7 +52,7 @@ TABLES: Mapping[str, Actions] = {
     # executions and never read. Of samples they write whole hours. When a group ends they delete all that
     # belongs to it.
     "work": {
-        "groups": ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
+        "groups": (*READ, "UpdateItem", "DeleteItem", "ConditionCheckItem"),
         "groups/index/due": ("Query",),
         "members": ("Query", "PutItem", "UpdateItem", "DeleteItem"),
         "launch-configurations": ("GetItem", "UpdateItem"),

@@ -13,11 +13,13 @@ from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watc
 from tests.deploy.owner import (
     create_group,
     end_group,
+    end_stack,
     message_for,
     read_history,
     servers,
     use_alarms,
     use_aodh,
+    use_heat,
     use_intake,
     use_members,
     use_policies_and_webhooks,
@@ -107,6 +109,18 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     assert cloud.world.alarms == {}
     assert servers(cloud) == []
     assert set(api.get("/v1/limits")["used"].values()) == {0}
+
+
+def test_a_group_in_heat_is_resized_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
+    api = stage.api()
+    stage.messages()
+    group = use_heat(api, cloud)
+    work_until(stage, api, group["id"], message_for(stage, group["id"]), in_service=3)
+    assert len(servers(cloud)) == 3
+    end_group(stage, api, group["id"])
+    assert len(servers(cloud)) == 3, "the stack is left as it is"
+    end_stack(cloud)
+    assert servers(cloud) == []
 
 
 def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCloud) -> None:

@@ -101,10 +101,11 @@ class Storage:
     def a_stored_group(self, **changes: Any) -> Group:
         """Return a group that is stored, with what it uses stored before it."""
         group = a_group(project_id=self.project, **changes)
-        configuration = a_launch_configuration(
-            project_id=self.project, id=group.launch_configuration_id, fingerprint="made-by-a-test"
-        )
-        self.launch_configurations.create(configuration, QUOTA)
+        if group.launch_configuration_id is not None:
+            configuration = a_launch_configuration(
+                project_id=self.project, id=group.launch_configuration_id, fingerprint="made-by-a-test"
+            )
+            self.launch_configurations.create(configuration, QUOTA)
         credential = a_credential(
             project_id=self.project, id=group.credential_id, fingerprint="made-by-a-test"
         )
