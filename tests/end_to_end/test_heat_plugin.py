@@ -17,8 +17,8 @@ from openstack.connection import Connection
 from deploy.register import Catalogue
 from dev.client import Document, Refused, call_hook
 from dev.stack import Stack
-from tests.end_to_end.answers_lost import Lost, losing_answers
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
+from tests.end_to_end.proxy import Lost, losing_answers
 from tests.end_to_end.site import Party, Site
 from tests.end_to_end.telemetry import Telemetry, seconds_since
 
