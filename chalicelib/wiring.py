@@ -18,6 +18,7 @@ from chalicelib.openstack.aodh import Aodh
 from chalicelib.openstack.clouds import OwnersClouds
 from chalicelib.openstack.delegation import Delegations
 from chalicelib.openstack.keystone import Keystone
+from chalicelib.openstack.octavia import OwnersBalancers
 from chalicelib.openstack.orchestration import OwnersOrchestration
 from chalicelib.openstack.rehearsal import StackRehearsals
 from chalicelib.openstack.session import ServiceUser
@@ -52,7 +53,7 @@ from chalicelib.web import PublicWeb
 def settings() -> Settings:
     """Return the settings of this container; Misconfigured names all that is missing."""
     found = environment.read(os.environ)
-    logs.configure(found.log_level)
+    logs.configure(found.log_level, found.stage if found.metrics else None)
     return found
 
 
@@ -88,6 +89,7 @@ def services() -> Services:
         vault=vault,
         identity=Keystone(service_user, delegations),
         clouds=OwnersClouds(service_user, delegations),
+        balancers=OwnersBalancers(service_user, delegations),
         orchestration=OwnersOrchestration(service_user, delegations),
         rehearsals=StackRehearsals(service_user, delegations),
         monitoring={Backend.AODH: Aodh(service_user, delegations)},

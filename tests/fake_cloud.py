@@ -13,6 +13,7 @@ from chalicelib.core.errors import Unauthenticated
 from chalicelib.core.ids import GroupId, ProjectId, ResourceId, UserId
 from chalicelib.core.launch import LaunchType, ServerTemplate, StackTemplate, Template
 from chalicelib.core.member import GROUP_KEY, Resource
+from chalicelib.core.pool import Address
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
 
 
@@ -43,6 +44,7 @@ class Machine:
     listed_at: datetime
     status_when_ready: str = "ACTIVE"
     forced_status: str | None = None
+    address: str | None = None
     kind: LaunchType = LaunchType.SERVER
     stays: bool = False
 
@@ -61,6 +63,7 @@ class Machine:
             created_at=self.created_at,
             metadata=dict(self.metadata),
             fault=fault,
+            addresses=(Address(network="net", address=self.address, version=4),) if self.address else (),
         )
 
 
@@ -114,7 +117,8 @@ class FakeCloud:
         return made[0] if order.count == 1 else None
 
     def _make(self, name: str, order: Order) -> ResourceId:
-        id_ = ResourceId(f"server-{next(self._numbers)}")
+        number = next(self._numbers)
+        id_ = ResourceId(f"server-{number}")
         now = self.now()
         fails = self.fail_builds > 0
         self.fail_builds -= fails
@@ -127,6 +131,7 @@ class FakeCloud:
             ready_at=now + self.build,
             listed_at=now + self.lag,
             status_when_ready="ERROR" if fails else "ACTIVE",
+            address=f"10.0.{number // 250}.{number % 250 + 1}",
             kind=LaunchType.SERVER if isinstance(order.template, ServerTemplate) else LaunchType.STACK,
         )
         return id_

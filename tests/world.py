@@ -22,6 +22,7 @@ from chalicelib.tables.roster import MemberRoster
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity, FakeRehearsals
+from tests.fakes.balancing import FakeBalancers
 from tests.fakes.monitoring import FakeMonitoring
 from tests.fakes.orchestration import FakeStacks
 
@@ -68,6 +69,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.cloud = FakeCloud(now=lambda: self.clock.now)
+        self.balancers = FakeBalancers(now=lambda: self.clock.now)
         self.heat = FakeStacks(now=lambda: self.clock.now)
         numbers = itertools.count(1)
         tokens = itertools.count(1)
@@ -93,6 +95,7 @@ class World:
             vault=fakes.FakeVault(),
             identity=self.identity,
             clouds=FakeClouds(self.cloud),
+            balancers=self.balancers,
             rehearsals=self.rehearsals,
             orchestration=self.heat,
             monitoring={Backend.AODH: self.aodh},

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.core.member import DELETE_FAILED, Fate, MemberState, Patience, Resource, Sight, fate_of_status
+from chalicelib.core.member import (
+    DELETE_FAILED,
+    TO_GO,
+    Fate,
+    MemberState,
+    Patience,
+    Resource,
+    Sight,
+    fate_of_status,
+)
 from chalicelib.core.plan_steps import Remove, RemoveStray, Step, Strike, Why
 
 ON_THEIR_WAY = (MemberState.PLANNED, MemberState.BUILDING)
@@ -18,7 +27,7 @@ class Departures:
     """What is to be deleted.
 
     Attributes:
-        steps: the steps that delete something, the most urgent first.
+        steps: the steps that delete something, or have it leave its pools; the most urgent first.
         waits: something is on its way out.
         stuck: what the cloud says of what was to go and could not.
     """
@@ -32,15 +41,15 @@ def departures(
     by_fate: Mapping[Fate, Sequence[Sight]],
     strays: Sequence[Resource],
     *,
-    surplus: Sequence[Sight],
-    replaced: Sequence[Sight],
+    free: Sequence[Sight],
+    parting: Sequence[Step],
     may_retry: bool,
 ) -> Departures:
     """Return who is to go.
 
     Args:
-        surplus: members to remove because there are too many.
-        replaced: members whose places a refresh takes.
+        free: members that were to leave their pools, and have.
+        parting: how those begin to go that are too many, or whose places a refresh takes.
         may_retry: what could not be deleted before is told again, behind all others.
     """
     leaving = [sight for sight in by_fate[Fate.LEAVES] if _ask_to_leave(sight)]
@@ -48,8 +57,8 @@ def departures(
     steps: list[Step] = [
         *(_remove_broken(sight) for sight in by_fate[Fate.BROKEN]),
         *(Remove(member=s.member, resource=s.resource, why=_why_it_leaves(s)) for s in leaving),
-        *(Remove(member=s.member, resource=s.resource, why=Why.SURPLUS) for s in surplus),
-        *(Remove(member=s.member, resource=s.resource, why=Why.REPLACED) for s in replaced),
+        *(Remove(member=s.member, resource=s.resource, why=Why.REQUESTED) for s in free),
+        *parting,
         *(RemoveStray(resource=each) for each in strays if each.task != "deleting" and each not in told),
     ]
     if may_retry:
@@ -108,7 +117,7 @@ def _remove_broken(sight: Sight) -> Step:
 
 def _why_it_leaves(sight: Sight) -> Why:
     """Return why a server is going: somebody asked us for it, or deleted it in Nova without us."""
-    return Why.REQUESTED if sight.member.state is MemberState.DELETING else Why.VANISHED
+    return Why.REQUESTED if sight.member.state in TO_GO else Why.VANISHED
 
 
 def _ask_to_leave(sight: Sight) -> bool:

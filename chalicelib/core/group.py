@@ -10,8 +10,9 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.errors import Invalid
 from chalicelib.core.heat import Asked, HeatTarget, require_resizable
-from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId, RefreshId
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId, RefreshId
 from chalicelib.core.launch import LaunchType
+from chalicelib.core.pool import OVERDUE_AFTER, PENDING_LONGEST, GroupPools, Pool
 
 
 class RemovalOrder(StrEnum):
@@ -41,6 +42,7 @@ class TroubleKind(StrEnum):
     BUILD = "build"  # servers are accepted and then fail to build
     REMOVAL = "removal"  # what is to go cannot be deleted; new members may well be made
     CLOUD = "cloud"  # the cloud is busy, broken or out of reach
+    BALANCER = "balancer"  # members cannot enter or leave a pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +91,11 @@ class Observed:
         settled: nothing was left to do for that generation.
         current_size: members that count, in service or on their way.
         in_service: members that serve.
+        pool_trouble: why members cannot enter or leave a pool; servers come and go all the same.
+        pools_busy_since: since when a load balancer has been PENDING while something was due.
         outdated: members that count and are of another launch configuration than the group's.
         asked: what Heat was asked for last, of a group in Heat, until its effect is seen.
+        unsettled_since: since when the members are not as this generation wants them; None when they are.
     """
 
     generation: int = 0
@@ -99,7 +104,10 @@ class Observed:
     in_service: int = 0
     outdated: int = 0
     trouble: Trouble | None = None
+    pool_trouble: Trouble | None = None
+    pools_busy_since: datetime | None = None
     asked: Asked | None = None
+    unsettled_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,8 @@ class Group:
         cooldown_seconds: the group's own cooldown, which holds beside the policy's.
         availability_zones: the Nova zones to spread over; none leaves it to Nova's scheduler.
         build_timeout_seconds: how long a server may build before it is replaced.
+        load_balancers: the pools that its members in service stand in.
+        former_pools: pools taken off that list, which members may not have left yet.
         judged_at: the tick whose judging of alarms and metrics changed the size last: one change a tick.
         refresh_id: the refresh that replaces its members, while one has not ended.
         changes: what policies lately added and removed, oldest first; what limits of pace look at.
@@ -144,6 +154,8 @@ class Group:
     observed: Observed = field(default_factory=Observed)
     heat: HeatTarget | None = None
     fingerprint: str | None = None
+    load_balancers: tuple[Pool, ...] = ()
+    former_pools: tuple[PoolId, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -154,6 +166,30 @@ class Group:
     def trouble(self) -> Trouble | None:
         """What keeps the group from what this very generation wants: any change arms it again."""
         return self.observed.trouble if self.observed.generation == self.generation else None
+
+    @property
+    def pool_trouble(self) -> Trouble | None:
+        """What keeps members from entering or leaving a pool; any change has it tried again at once."""
+        return self.observed.pool_trouble if self.observed.generation == self.generation else None
+
+    def pools(self, now: datetime) -> GroupPools | None:
+        """Return where members are to stand and where no more; None if there is no pool to look at.
+
+        A group that goes waits for its pools like its members do, and once more as long for what is left
+        there of servers that are gone.
+        """
+        if not self.load_balancers and not self.former_pools:
+            return None
+        longest = max((pool.drain for pool in self.load_balancers), default=timedelta())
+        busy_since = self.observed.pools_busy_since
+        return GroupPools(
+            group_id=self.id,
+            wanted=self.load_balancers,
+            former=self.former_pools,
+            ends=self.deleting,
+            given_up=self.deleting and now - self.updated_at >= longest + 2 * OVERDUE_AFTER,
+            stuck=busy_since is not None and now - busy_since >= PENDING_LONGEST,
+        )
 
     @property
     def owned_configuration_id(self) -> LaunchConfigurationId:
@@ -183,14 +219,18 @@ class Group:
         """Return the status and, where there is one, the reason for it."""
         trouble = self.trouble
         reason = trouble.reason if trouble else None
+        pools = self.pool_trouble
         if self.deleting:
-            return GroupStatus.DELETING, reason
+            return GroupStatus.DELETING, reason or (pools.reason if pools else None)
         if trouble and trouble.kind is TroubleKind.CREDENTIAL:
             return GroupStatus.CREDENTIAL_ERROR, reason
         if self.freeze is not None and self.freeze.holds(now):
             return GroupStatus.FROZEN, self.freeze.reason
         if trouble and trouble.kind is not TroubleKind.CLOUD:
             return GroupStatus.ERROR, reason
+        if trouble is None and pools is not None:
+            again = pools.attempts > 1
+            return (GroupStatus.ERROR if again else GroupStatus.CONVERGING), pools.reason
         return (GroupStatus.ACTIVE if self.settled else GroupStatus.CONVERGING), reason
 
 

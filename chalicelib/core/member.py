@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, ProjectId, ResourceId
+from chalicelib.core.ids import GroupId, LaunchConfigurationId, MemberId, PoolId, ProjectId, ResourceId
 from chalicelib.core.launch import LaunchType
+from chalicelib.core.pool import Address, PoolView
 
 
 class MemberState(StrEnum):
@@ -22,7 +23,12 @@ class MemberState(StrEnum):
     PLANNED = "planned"  # written down; whether the cloud was asked is not known
     BUILDING = "building"  # the cloud has it
     IN_SERVICE = "in_service"  # it was seen serving
+    DRAINING = "draining"  # it is to go, once its pools have let go of it
     DELETING = "deleting"  # it is to go, whatever the group wants
+
+
+TO_GO = (MemberState.DRAINING, MemberState.DELETING)
+"""What no member comes back from, in the order of its parting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,9 @@ class Member:
         protected: never removed to make the group smaller.
         requested_at: when the server was asked for.
         deleting_because: why it is to go, once it is.
+        draining_since: when it was told to leave its pools.
+        quiet_since: since when, while it drains, no pool has sent it anything new.
+        missing_from: the pools of its group that it serves in no way yet.
     """
 
     project_id: ProjectId
@@ -54,6 +63,9 @@ class Member:
     labelled: bool = False
     protected: bool = False
     deleting_because: str | None = None
+    draining_since: datetime | None = None
+    quiet_since: datetime | None = None
+    missing_from: tuple[PoolId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +78,7 @@ class Resource:
             whatever is being deleted.
         metadata: what it was marked with.
         fault: why it is in ERROR or has FAILED, if the cloud says.
+        addresses: by which a server is reached, in the order in which Nova shows them.
     """
 
     id: ResourceId
@@ -75,6 +88,7 @@ class Resource:
     created_at: datetime
     metadata: Mapping[str, str]
     fault: str | None = None
+    addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +105,12 @@ class Scene:
 
     Attributes:
         strays: servers that carry the group's mark and stand for no member: asked for twice, or too late.
+        pools: what is seen of the pools that members are, or were, to stand in.
     """
 
     sights: tuple[Sight, ...]
     strays: tuple[Resource, ...]
+    pools: tuple[PoolView, ...] = ()
 
 
 class Fate(StrEnum):
@@ -105,6 +121,7 @@ class Fate(StrEnum):
     HELD = "held"  # counts, and is left alone
     BROKEN = "broken"  # is deleted and replaced
     LOST = "lost"  # has no server: is struck off and replaced
+    DRAINS = "drains"  # does not count, its server stays until its pools have let go of it
     LEAVES = "leaves"  # does not count, its server is going
     STUCK = "stuck"  # was to go and could not: does not count, and is told again, ever less often
 
@@ -164,6 +181,8 @@ def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
     waited = now - member.requested_at
     if member.state is MemberState.DELETING:
         return Fate.STUCK if resource is not None and resource.status == DELETE_FAILED else Fate.LEAVES
+    if member.state is MemberState.DRAINING:
+        return _fate_of_draining(resource)
     if resource is None:
         fresh = member.state is not MemberState.IN_SERVICE and waited < patience.adoption
         return Fate.BUILDS if fresh else Fate.LOST
@@ -171,6 +190,14 @@ def fate(sight: Sight, patience: Patience, now: datetime) -> Fate:
         return Fate.LEAVES
     verdict = fate_of_status(resource.status)
     return Fate.BROKEN if verdict is Fate.BUILDS and waited >= patience.build else verdict
+
+
+def _fate_of_draining(resource: Resource | None) -> Fate:
+    """Return what becomes of a member that drains: only a server that may still be at work is waited for."""
+    if resource is None or resource.task == "deleting":
+        return Fate.LEAVES
+    verdict = fate_of_status(resource.status)
+    return Fate.DRAINS if verdict in (Fate.SERVES, Fate.HELD) else Fate.LEAVES
 
 
 def compare(members: Iterable[Member], resources: Iterable[Resource]) -> Scene:

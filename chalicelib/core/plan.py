@@ -7,15 +7,17 @@ between rounds, and a round that dies leaves nothing to repair. The plan for a s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.core.arrivals import creations, labels
+from chalicelib.core.balance import Balance
 from chalicelib.core.departures import ON_THEIR_WAY, departures, said, struck_off
 from chalicelib.core.member import Fate, MemberState, Scene, Sight, fate, fate_of_status
-from chalicelib.core.plan_steps import Record, Step
+from chalicelib.core.plan_steps import Record, Step, Why
 from chalicelib.core.removal import in_order, surplus
 from chalicelib.core.rolling import Crew, Turn, crew_of, goes_first, room, turn
+from chalicelib.core.standing import at_rest, balanced, let_go, part
 from chalicelib.core.target import Target
 
 
@@ -34,6 +36,7 @@ class Plan:
         outdated: members that count and are of another launch configuration, before the steps.
         turn: what the refresh comes to, while one runs.
         stuck: what the cloud said of what was to go and could not; none while the group is frozen.
+        pools: what is due in the group's pools, and what keeps it from that.
     """
 
     steps: tuple[Step, ...]
@@ -45,15 +48,17 @@ class Plan:
     outdated: int = 0
     turn: Turn | None = None
     stuck: tuple[str, ...] = ()
+    pools: Balance = field(default_factory=Balance)
 
 
 def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     """Return the steps that move what is seen one round towards ``target``.
 
     First what is seen is written down, then broken and surplus members go, then missing ones are asked
-    for. A member that failed to build is not replaced in the same round: the cloud just said no.
+    for. A member that failed to build is not replaced in the same round: the cloud just said no. One that
+    serves leaves its pools, where it has some, before its server goes.
     """
-    sights = [_recorded(sight) for sight in scene.sights]
+    sights = [_recorded(sight, target) for sight in scene.sights]
     by_fate = _by_fate(target, sights, now)
     counted = [*by_fate[Fate.SERVES], *by_fate[Fate.BUILDS], *by_fate[Fate.HELD]]
     broken_or_lost = [*by_fate[Fate.BROKEN], *by_fate[Fate.LOST]]
@@ -62,26 +67,36 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     records: list[Step] = [*news, *struck_off(by_fate, target.patience, now)]
     crew = _crew(target, by_fate)
     too_many = _too_many(target, counted, by_fate, crew)
-    quiet = not (broken_or_lost or by_fate[Fate.BUILDS] or by_fate[Fate.LEAVES] or too_many)
+    pools = balanced(target, scene, by_fate, too_many, now)
+    free = [s for s in by_fate[Fate.DRAINS] if let_go(s, target.pools, pools, now)]
+    on_the_way = by_fate[Fate.BUILDS] or by_fate[Fate.DRAINS] or by_fate[Fate.LEAVES]
+    quiet = not (broken_or_lost or on_the_way or too_many) and at_rest(target, pools)
     turn_ = turn(target.rolling, crew, target.capacity, quiet=quiet) if target.rolling else None
     victims = turn_.victims if turn_ else ()
-    going = departures(by_fate, scene.strays, surplus=too_many, replaced=victims, may_retry=target.may_retry)
+    parting = [
+        *(part(sight, Why.SURPLUS, target.pools, now) for sight in too_many),
+        *(part(sight, Why.REPLACED, target.pools, now) for sight in victims),
+    ]
+    going = departures(by_fate, scene.strays, free=free, parting=parting, may_retry=target.may_retry)
     wanted = max(0, (turn_.size if turn_ else target.capacity) - len(counted) - crew.leaving)
     staying = [sight for sight in counted if sight not in victims]
     coming = creations(target, staying, wanted) if target.may_create and not failed else []
-    actions = [*going.steps[: target.steps_max], *coming, *labels(by_fate, target.steps_max)]
+    members = [*going.steps[: target.steps_max], *coming, *labels(by_fate, target.steps_max)]
+    actions = [*members, *pools.notes, *pools.steps]
+    unsettled = records or members or wanted or going.steps or going.stuck or by_fate[Fate.DRAINS]
     waits = bool(by_fate[Fate.BUILDS]) or going.waits
     steps = (*records, *actions) if target.may_act else tuple(records)
     return Plan(
         steps=steps,
-        moves=bool(steps) or waits,
-        settled=not (records or actions or waits or wanted or going.steps or going.stuck),
+        moves=bool(steps) or waits or bool(pools.busy),
+        settled=not (unsettled or waits) and at_rest(target, pools),
         current_size=len(counted),
         in_service=len(by_fate[Fate.SERVES]),
         failed_builds=failed if target.may_act else (),
         outdated=sum(s.member.launch_configuration_id != target.launch_configuration_id for s in counted),
         turn=turn_,
         stuck=going.stuck if target.may_act else (),
+        pools=pools,
     )
 
 
@@ -97,7 +112,9 @@ def _crew(target: Target, by_fate: dict[Fate, list[Sight]]) -> Crew:
     """Return the members as a refresh sees them; nobody while none runs."""
     if target.rolling is None:
         return Crew()
-    return crew_of(target.rolling, target.launch_configuration_id, by_fate, serving=in_order(target, by_fate))
+    leaving = [*by_fate[Fate.DRAINS], *by_fate[Fate.LEAVES]]
+    seen = {**by_fate, Fate.LEAVES: leaving}
+    return crew_of(target.rolling, target.launch_configuration_id, seen, serving=in_order(target, by_fate))
 
 
 def _too_many(
@@ -111,13 +128,19 @@ def _too_many(
     return surplus(target, counted, by_fate, room=may_be, first=first)
 
 
-def _recorded(sight: Sight) -> Sight:
-    """Return the sight with its member as it is to be written down, now that its server is seen."""
+def _recorded(sight: Sight, target: Target) -> Sight:
+    """Return the sight with its member as it is to be written down, now that its server is seen.
+
+    One that has just begun to serve is in none of the group's pools yet.
+    """
     member, resource = sight.member, sight.resource
     if resource is None:
         return sight
-    state = member.state
+    state, missing_from = member.state, member.missing_from
     if state in ON_THEIR_WAY:
         serves = fate_of_status(resource.status) is Fate.SERVES
         state = MemberState.IN_SERVICE if serves else MemberState.BUILDING
-    return replace(sight, member=replace(member, resource_id=resource.id, state=state))
+        if serves and target.pools:
+            missing_from = tuple(pool.id for pool in target.pools.wanted)
+    recorded = replace(member, resource_id=resource.id, state=state, missing_from=missing_from)
+    return replace(sight, member=recorded)

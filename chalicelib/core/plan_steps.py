@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chalicelib.core.ids import PoolId
 from chalicelib.core.member import Member, Resource
+from chalicelib.core.pool import PoolEntry, PoolMember
 
 
 class Why(StrEnum):
@@ -71,4 +73,36 @@ class Create:
     availability_zone: str | None
 
 
-Step = Record | Label | Strike | Remove | RemoveStray | Create
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Write down how a member fares in its pools; no story."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """Write down that the member is to leave its pools, and why it goes; its server is deleted after that."""
+
+    member: Member
+    why: Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPoolMembers:
+    """Make or change members of a pool, all in one change; its other members stay as they are."""
+
+    pool_id: PoolId
+    entries: tuple[PoolEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletePoolMember:
+    """Delete one member of a pool."""
+
+    pool_id: PoolId
+    member: PoolMember
+
+
+PoolStep = PutPoolMembers | DeletePoolMember
+Step = Record | Note | Drain | Label | Strike | Remove | RemoveStray | Create | PoolStep

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.core.cooldown import completed
 from chalicelib.core.group import Group, Observed, Trouble, TroubleKind
 from chalicelib.core.plan import Plan
+from chalicelib.core.pool import PENDING_LONGEST
 
 REOBSERVE_AFTER = timedelta(seconds=240)
 """A settled group is looked at again after this and at most a minute's tick: within five minutes."""
 
 _LOOK_SOONEST = timedelta(seconds=1)
 _LOOK_LATEST = timedelta(seconds=20)
+
+_POOLS_SOON = timedelta(seconds=2)
+"""When pools are looked at again while a change of theirs is under way or another is due."""
 
 _LONGEST_WISH = timedelta(minutes=15)
 """A cloud's Retry-After is heeded up to this; more would be as good as giving up."""
@@ -22,6 +27,7 @@ _BACK_OFF = {
     TroubleKind.BUILD: (timedelta(seconds=10), timedelta(minutes=30)),
     TroubleKind.CLOUD: (timedelta(seconds=5), timedelta(minutes=5)),
     TroubleKind.CREDENTIAL: (timedelta(minutes=1), timedelta(minutes=5)),
+    TroubleKind.BALANCER: (timedelta(seconds=5), timedelta(minutes=5)),
     TroubleKind.REMOVAL: (timedelta(seconds=30), timedelta(minutes=30)),
 }
 """First and longest wait of each kind; what is refused outright waits for a change instead."""
@@ -52,10 +58,12 @@ class Conclusion:
     Attributes:
         group: the group with what was observed, and, when a change completed, its cooldowns started anew.
         look_again_at: when the next round is due.
+        lag: for how long the members were not as they are wanted, up to this round.
     """
 
     group: Group
     look_again_at: datetime
+    lag: timedelta
 
 
 def back_off(kind: TroubleKind, attempts: int, jitter: float) -> timedelta:
@@ -77,6 +85,7 @@ def conclude(
     now: datetime,
     jitter: float,
     cut_short: bool,
+    pool_setback: Setback | None = None,
     began_at: datetime | None = None,
 ) -> Conclusion:
     """Return how the round that followed ``plan`` leaves ``group``.
@@ -84,15 +93,17 @@ def conclude(
     Args:
         plan: None when the cloud could not even be looked at: what was known stays known.
         setback: what went wrong, beside the servers that failed to build.
+        pool_setback: what went wrong as a pool was changed.
         cut_short: the round ran out of time before it ran out of steps.
         began_at: when a refresh's batch began that is under way; else what is under way began with the
             group's latest change.
     """
     if setback is None and plan is not None:
         setback = _seen(group, plan)
-    settled = plan is not None and plan.settled and setback is None
+    settled = plan is not None and plan.settled and setback is None and pool_setback is None
     trouble = None if settled else _trouble(group, setback, now, jitter)
-    before = group.observed
+    before, since = group.observed, _unsettled_since(group, now)
+    pool_trouble, pools_busy_since = _pool_trouble(group, plan, pool_setback, now, jitter)
     observed = Observed(
         generation=group.generation,
         settled=settled,
@@ -101,12 +112,25 @@ def conclude(
         outdated=plan.outdated if plan else before.outdated,
         trouble=trouble,
         asked=before.asked,
+        pool_trouble=pool_trouble,
+        pools_busy_since=pools_busy_since,
+        unsettled_since=None if settled else since,
     )
-    after = replace(group, observed=observed)
+    left = plan.pools.left if plan else ()
+    former = tuple(id_ for id_ in group.former_pools if id_ not in left)
+    after = replace(group, observed=observed, former_pools=former)
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
     look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at)
-    return Conclusion(group=after, look_again_at=look_again_at)
+    return Conclusion(group=after, look_again_at=look_again_at, lag=now - since)
+
+
+def _unsettled_since(group: Group, now: datetime) -> datetime:
+    """Return since when the members are not as wanted: the change, or when it was first seen; or ``now``."""
+    before = group.observed
+    if before.generation == group.generation and before.unsettled_since is not None:
+        return before.unsettled_since
+    return now if group.settled else group.updated_at
 
 
 def _seen(group: Group, plan: Plan) -> Setback | None:
@@ -152,6 +176,38 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
     )
 
 
+def _pool_trouble(
+    group: Group, plan: Plan | None, setback: Setback | None, now: datetime, jitter: float
+) -> tuple[Trouble | None, datetime | None]:
+    """Return the trouble with the group's pools, and since when one of their load balancers is PENDING.
+
+    It stands beside the other trouble, for it keeps no server from coming or going. While Octavia does not
+    answer, or refused a change, its kind is CLOUD, and it is left in peace until ``retry_at``; otherwise it
+    may be looked at in every round.
+    """
+    known = group.observed.pool_trouble
+    if plan is None or (plan.pools.unasked and setback is None):
+        return known, group.observed.pools_busy_since
+    pools = plan.pools
+    busy_since = (group.observed.pools_busy_since or now) if pools.busy else None
+    reasons = [*([setback.reason] if setback else []), *pools.troubles]
+    if busy_since is not None and now - busy_since >= PENDING_LONGEST:
+        reasons += [f"{busy} since {busy_since:%H:%M:%S} UTC or longer." for busy in pools.busy]
+    if not reasons:
+        return None, busy_since
+    attempts = known.attempts + 1 if known is not None else 1
+    in_peace = setback is not None or pools.unreachable
+    wait = _wait(setback or Setback(kind=TroubleKind.BALANCER, reason=reasons[0]), attempts, jitter)
+    trouble = Trouble(
+        kind=TroubleKind.CLOUD if in_peace else TroubleKind.BALANCER,
+        reason=_counted(reasons),
+        since=known.since if known is not None else now,
+        attempts=attempts,
+        retry_at=now + wait,
+    )
+    return trouble, busy_since
+
+
 def _still_waiting(group: Group, now: datetime) -> bool:
     """Return whether the wait for the next try is still on: what fails now was asked for in the same try."""
     return group.trouble is not None and not group.may_retry(now)
@@ -178,14 +234,26 @@ def _look_again(group: Group, plan: Plan | None, now: datetime, began_at: dateti
     turned_away = trouble is not None and trouble.kind in (TroubleKind.CLOUD, TroubleKind.CREDENTIAL)
     if plan is not None and plan.moves and not turned_away:
         age = now - max(group.updated_at, began_at or group.updated_at)
-        return now + max(_LOOK_SOONEST, min(age / 8, _LOOK_LATEST))
+        latest = _POOLS_SOON if plan.pools.steps or plan.pools.busy or plan.pools.notes else _LOOK_LATEST
+        return now + max(_LOOK_SOONEST, min(age / 8, latest))
     if trouble is None or group.frozen(now):
         hold = group.freeze.until if group.freeze is not None else None
     else:
         hold = trouble.retry_at
-    return max(now + _LOOK_SOONEST, min(routine, hold or routine))
+    holds = [hold] if turned_away else [hold, *_of_pools(group, plan)]
+    return max(now + _LOOK_SOONEST, min([routine, *(at for at in holds if at is not None)]))
+
+
+def _of_pools(group: Group, plan: Plan | None) -> tuple[datetime | None, datetime | None]:
+    """Return when trouble with the group's pools is looked at again, and when a drain ends."""
+    trouble = group.pool_trouble
+    return (trouble.retry_at if trouble else None), (plan.pools.drained_at if plan else None)
 
 
 def _said(what: str, resources: tuple[str, ...]) -> str:
-    more = f" (and {len(resources) - 1} more)" if len(resources) > 1 else ""
-    return f"{what}: {resources[0]}{more}"
+    return f"{what}: {_counted(resources)}"
+
+
+def _counted(sentences: Sequence[str]) -> str:
+    """Return the first sentence, and how many more there are."""
+    return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")

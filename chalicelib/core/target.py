@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chalicelib.core.group import RemovalOrder
 from chalicelib.core.ids import LaunchConfigurationId
 from chalicelib.core.member import Patience
+from chalicelib.core.pool import GroupPools
 from chalicelib.core.rolling import Rolling
 
 
@@ -20,6 +21,7 @@ class Target:
         may_retry: False while it is too soon to delete again what could not be deleted.
         may_act: False while the group is frozen: then only what is seen is written down.
         spares_protected: False when the whole group goes, protected members and all.
+        pools: where its members are to stand and where no more; None when it never had any.
         rolling: how members are replaced while a refresh runs.
     """
 
@@ -33,4 +35,5 @@ class Target:
     may_retry: bool = True
     may_act: bool = True
     spares_protected: bool = True
+    pools: GroupPools | None = None
     rolling: Rolling | None = None

@@ -6,7 +6,6 @@ next one starts from what the cloud shows. Steps are bounded in number and time.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,21 +13,21 @@ from chalicelib.core.activity import ActivityKind
 from chalicelib.core.credential import Credential, CredentialStatus
 from chalicelib.core.group import Group, TroubleKind
 from chalicelib.core.member import Patience, Scene, compare
-from chalicelib.core.plan import plan
+from chalicelib.core.plan import Plan, plan
 from chalicelib.core.refresh import Refresh, look_again_at
 from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, conclude
 from chalicelib.core.target import Target
 from chalicelib.flows import refreshes
+from chalicelib.flows.balancing import Pools
 from chalicelib.flows.bury import bury
 from chalicelib.flows.heat_round import round_in_heat
 from chalicelib.flows.perform import perform
 from chalicelib.flows.round import Outcome, Round
 from chalicelib.flows.story import activity
+from chalicelib.flows.telling import ENDED, LEASE_LOST, tell_end, tell_round
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, CredentialBroken
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost
-
-_log = logging.getLogger(__name__)
 
 _CHECK_IS_OLD = timedelta(hours=1)
 _LONGEST_DELAY_SECONDS = 900
@@ -48,7 +47,7 @@ def converge(s: Services, key: GroupKey, request_id: str) -> None:
     try:
         _run(s, lease, group, request_id, began)
     except LeaseLost:
-        _log.warning("group %s: the round outlived its lease and stopped", group.id)
+        tell_end(s, group, LEASE_LOST, request_id=request_id, began=began)
 
 
 def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
@@ -68,9 +67,11 @@ def _run(s: Services, lease: Lease, group: Group, request_id: str, began: dateti
         _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
     the_plan = outcome.plan
     if group.deleting and outcome.setback is None and the_plan is not None and the_plan.settled:
+        _tell_what_is_left(s, group, the_plan, request_id)
         bury(s, lease, group)
+        tell_end(s, group, ENDED, request_id=request_id, began=began)
         return
-    _conclude(s, lease, group, outcome, request_id)
+    _conclude(s, lease, group, outcome, request_id, began)
 
 
 def _round_of_members(
@@ -84,15 +85,18 @@ def _round_of_members(
 ) -> None:
     """Observe the members that we own, plan, perform; an error leaves what was known in ``outcome``."""
     cloud = s.clouds.enter(credential, group.kind, request_id)
-    scene = _observe(s, cloud, lease.key)
-    outcome.plan = plan(_target(s, group, outcome.refresh), scene, s.now())
+    target = _target(s, group, outcome.refresh)
+    pools = Pools(s, target.pools, group.pool_trouble, began)
+    scene = replace(_observe(s, cloud, lease.key), pools=pools.look(credential, request_id))
+    outcome.plan = plan(target, scene, s.now())
     if outcome.refresh is not None:
         outcome.refresh = refreshes.begin_batch(s, lease, outcome.refresh, outcome.plan)
     round_ = Round(s, lease, group, cloud, request_id, began)
     try:
-        perform(round_, outcome.plan)
+        perform(round_, outcome.plan, pools)
     finally:
         outcome.setback, outcome.cut_short = round_.setback, round_.cut_short
+        outcome.pool_setback = round_.pool_setback
         s.activities.add(round_.activities)
 
 
@@ -122,6 +126,7 @@ def _observe(s: Services, cloud: Cloud, key: GroupKey) -> Scene:
 
 def _target(s: Services, group: Group, refresh: Refresh | None) -> Target:
     now = s.now()
+    may_act = group.deleting or not group.frozen(now)
     return Target(
         capacity=group.wanted_capacity(),
         launch_configuration_id=group.owned_configuration_id,
@@ -134,8 +139,9 @@ def _target(s: Services, group: Group, refresh: Refresh | None) -> Target:
         steps_max=s.limits.steps_max,
         may_create=group.may_create(now),
         may_retry=group.may_retry(now),
-        may_act=group.deleting or not group.frozen(now),
+        may_act=may_act,
         spares_protected=not group.deleting,
+        pools=group.pools(now) if may_act else None,
         rolling=refresh.rolling(group, s.limits.steps_max, now) if refresh is not None else None,
     )
 
@@ -159,7 +165,9 @@ def _note_credential(s: Services, credential: Credential, broken: CredentialBrok
         s.credentials.note(replace(checked, checked_at=now))
 
 
-def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request_id: str) -> None:
+def _conclude(
+    s: Services, lease: Lease, group: Group, outcome: Outcome, request_id: str, began: datetime
+) -> None:
     """Write down how the round leaves the group, and ask for the next one."""
     now = s.now()
     the_plan = outcome.plan
@@ -171,22 +179,13 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request
         now=now,
         jitter=s.jitter(),
         cut_short=outcome.cut_short,
+        pool_setback=outcome.pool_setback,
         began_at=outcome.refresh.batch_began_at if outcome.refresh else None,
     )
     _tell_news(s, group, conclusion.group, request_id)
     conclusion = _conclude_refresh(s, lease, group, outcome, conclusion, request_id)
     delay = conclusion.look_again_at - now
-    seen = conclusion.group.observed
-    _log.info(
-        "%s group %s at generation %d: %d of %d in service, %d steps, %s",
-        request_id,
-        group.id,
-        group.generation,
-        seen.in_service,
-        group.wanted_capacity(),
-        len(the_plan.steps) if the_plan else 0,
-        "settled" if seen.settled else f"looked at again in {delay.total_seconds():.0f} s",
-    )
+    tell_round(s, group, the_plan, outcome.setback, conclusion, request_id=request_id, began=began)
     # The message usually comes first; the group is due a little later, for the sweep, should it get lost.
     by_routine = conclusion.group.settled and delay >= REOBSERVE_AFTER
     due_at = conclusion.look_again_at if by_routine else now + delay + _SPARE
@@ -198,6 +197,14 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request
 
 
 _SPARE = timedelta(seconds=20)
+
+
+def _tell_what_is_left(s: Services, group: Group, the_plan: Plan, request_id: str) -> None:
+    """Add an activity when the group goes and its pools did not let go of all members in time."""
+    troubles = (*the_plan.pools.troubles, *the_plan.pools.busy)
+    if troubles:
+        detail = f"The group is gone, and leaves members behind in its pools: {troubles[0]}"
+        s.activities.add([activity(s, group, ActivityKind.GROUP_TROUBLED, detail, request_id)])
 
 
 def _conclude_refresh(
@@ -214,9 +221,13 @@ def _conclude_refresh(
 
 def _tell_news(s: Services, before: Group, after: Group, request_id: str) -> None:
     """Add an activity when trouble begins, changes or ends."""
-    was, is_ = before.observed.trouble, after.observed.trouble
-    if (was and was.reason) == (is_ and is_.reason):
-        return
-    kind = ActivityKind.GROUP_TROUBLED if is_ else ActivityKind.GROUP_RECOVERED
-    detail = is_.reason if is_ else "What kept the group from its wanted capacity is over."
-    s.activities.add([activity(s, after, kind, detail, request_id)])
+    pairs = (
+        (before.observed.trouble, after.observed.trouble, "its wanted capacity"),
+        (before.observed.pool_trouble, after.observed.pool_trouble, "its pools"),
+    )
+    for was, is_, what in pairs:
+        if (was and was.reason) == (is_ and is_.reason):
+            continue
+        kind = ActivityKind.GROUP_TROUBLED if is_ else ActivityKind.GROUP_RECOVERED
+        detail = is_.reason if is_ else f"What kept the group from {what} is over."
+        s.activities.add([activity(s, after, kind, detail, request_id)])

@@ -13,7 +13,7 @@ from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Conflict
 from chalicelib.core.group import Group, require_possible
 from chalicelib.core.ids import GroupId, MemberId
-from chalicelib.core.member import Member, MemberState
+from chalicelib.core.member import TO_GO, Member, MemberState
 from chalicelib.flows import kinds
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import as_seen, retried_unless, until_not_stale
@@ -114,7 +114,7 @@ def dismiss(
         was = s.groups.get(key.project_id, key.group_id)
         member = s.members.get(key, member_id)
         _require_owned(was)
-        if member.state is MemberState.DELETING:
+        if member.state in TO_GO:
             return was
         desired = was.desired_capacity - (0 if replaced else 1)
         if desired < was.bounds.min_size:
@@ -128,9 +128,23 @@ def dismiss(
         line = activity(
             s, new, ActivityKind.GROUP_CHANGED, f"{member.name} goes: {because}.", request_id, [member_id]
         )
-        return s.members.dismiss(was, new, member, because, line)
+        return s.members.dismiss(was, new, _to_go(new, member, because), line)
 
     nudge(s, until_not_stale(s, attempt), request_id)
+
+
+def _to_go(group: Group, member: Member, because: str) -> Member:
+    """Return the member as it is once it is to go: one that serves leaves the group's pools first."""
+    if group.load_balancers and member.state is MemberState.IN_SERVICE:
+        since = group.updated_at
+        return replace(
+            member,
+            state=MemberState.DRAINING,
+            draining_since=since,
+            quiet_since=None,
+            deleting_because=because,
+        )
+    return replace(member, state=MemberState.DELETING, deleting_because=because)
 
 
 def protect(
@@ -166,6 +180,10 @@ def _difference(caller: Caller, was: Group, new: Group) -> str:
         "removal_order": (was.removal_order, new.removal_order),
         "build_timeout": (was.build_timeout_seconds, new.build_timeout_seconds),
         "availability_zones": (list(was.availability_zones), list(new.availability_zones)),
+        "load_balancers": (
+            [pool.id for pool in was.load_balancers],
+            [pool.id for pool in new.load_balancers],
+        ),
         "freeze": (was.freeze and was.freeze.reason, new.freeze and new.freeze.reason),
     }
     said = [f"{name} from {old} to {now}" for name, (old, now) in pairs.items() if old != now]

@@ -23,7 +23,7 @@ def of_its_kind(s: Services, group: Group, request_id: str) -> Group:
     is not asked about again.
 
     Raises:
-        Invalid: stacks spread over no zones; or Heat makes none from this template.
+        Invalid: stacks spread over no zones and stand in no pools; or Heat makes none from this template.
         Conflict: Heat makes no stacks with this credential.
         Unavailable: neither can be found out now.
     """
@@ -32,7 +32,7 @@ def of_its_kind(s: Services, group: Group, request_id: str) -> Group:
     with suppress(NotFound):  # what does not exist is refused where the group is written, which counts uses
         configuration = s.launch_configurations.get(group.project_id, group.owned_configuration_id)
         group = replace(group, kind=configuration.type)
-        _require_no_zones(group)
+        _require_possible(group)
         if configuration.type is LaunchType.STACK and not _stored(s, group):
             _require_creation(s, group, configuration, request_id)
     return group
@@ -47,7 +47,7 @@ def require_kind(s: Services, was: Group, new: Group, request_id: str) -> None:
     """
     if new.heat is not None:
         return
-    _require_no_zones(new)
+    _require_possible(new)
     same_template = new.launch_configuration_id == was.launch_configuration_id
     same_credential = new.credential_id == was.credential_id
     if same_template and (same_credential or new.kind is not LaunchType.STACK):
@@ -64,12 +64,21 @@ def require_kind(s: Services, was: Group, new: Group, request_id: str) -> None:
             _require_creation(s, new, configuration, request_id)
 
 
-def _require_no_zones(group: Group) -> None:
-    if group.kind is LaunchType.STACK and group.availability_zones:
+def _require_possible(group: Group) -> None:
+    """Refuse of stacks what is about servers alone."""
+    if group.kind is not LaunchType.STACK:
+        return
+    if group.availability_zones:
         raise Invalid(
             "group.zones_of_stacks",
             "Stacks are not spread over availability zones: leave availability_zones out, and name the zone "
             "in the template.",
+        )
+    if group.load_balancers:
+        raise Invalid(
+            "group.pools_of_stacks",
+            "Which address of a stack a pool should reach only its template knows: leave load_balancers out, "
+            "and have the template make an OS::Octavia::PoolMember.",
         )
 
 

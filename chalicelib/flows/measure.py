@@ -19,7 +19,7 @@ from chalicelib.core.forecast import (
     verified,
 )
 from chalicelib.core.group import Group
-from chalicelib.core.member import Member, MemberState
+from chalicelib.core.member import TO_GO, Member, MemberState
 from chalicelib.core.policy import Policy
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.series import Series, Statistic
@@ -124,7 +124,7 @@ def _seen(
 
 def _awaited(group: Group, members: Sequence[Member]) -> Sequence[str]:
     """Return the members that do not serve yet, also those that are wanted and not even written down."""
-    staying = [m for m in members if m.state is not MemberState.DELETING]
+    staying = [m for m in members if m.state not in TO_GO]
     not_yet = range(group.desired_capacity - len(staying))
     return [*(m.id for m in staying if m.state in _AWAITED), *(f"wanted-{number}" for number in not_yet)]
 

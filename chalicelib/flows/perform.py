@@ -9,14 +9,27 @@ from chalicelib.core.activity import ActivityKind
 from chalicelib.core.group import TroubleKind
 from chalicelib.core.member import MEMBER_KEY, MemberState
 from chalicelib.core.plan import Plan
-from chalicelib.core.plan_steps import Create, Label, Record, Remove, RemoveStray, Step, Strike
+from chalicelib.core.plan_steps import (
+    Create,
+    DeletePoolMember,
+    Drain,
+    Label,
+    Note,
+    PutPoolMembers,
+    Record,
+    Remove,
+    RemoveStray,
+    Step,
+    Strike,
+)
 from chalicelib.core.round import Setback
+from chalicelib.flows.balancing import Pools
 from chalicelib.flows.launching import create
 from chalicelib.flows.round import Round
 from chalicelib.ports.cloud import CloudRefused
 
 
-def perform(r: Round, plan: Plan) -> None:
+def perform(r: Round, plan: Plan, pools: Pools) -> None:
     """Perform the plan's steps until they, or the round's time, are over.
 
     Raises:
@@ -27,18 +40,18 @@ def perform(r: Round, plan: Plan) -> None:
         if r.time_is_over():
             return
         try:
-            _perform(r, step)
+            _perform(r, step, pools)
         except CloudRefused as refused:
             # One server that may not be touched (locked, say) must not keep the others from going.
             r.setback = r.setback or Setback(kind=TroubleKind.CLOUD, reason=refused.reason)
 
 
-def _perform(r: Round, step: Step) -> None:
+def _perform(r: Round, step: Step, pools: Pools) -> None:
     match step:
-        case Record(member=member):
-            r.s.members.update(member)
-            if member.state is MemberState.IN_SERVICE:
-                r.tell(ActivityKind.MEMBER_IN_SERVICE, f"{member.name} is in service.", member)
+        case PutPoolMembers() | DeletePoolMember():
+            pools.perform(r, step)
+        case Record() | Note() | Drain():
+            _write_down(r, step)
         case Label(member=member, resource=server):
             r.cloud.label(server.id, {MEMBER_KEY: member.id})
             r.s.members.update(replace(member, labelled=True))
@@ -56,6 +69,17 @@ def _perform(r: Round, step: Step) -> None:
             create(r, step)
         case _:
             assert_never(step)
+
+
+def _write_down(r: Round, step: Record | Note | Drain) -> None:
+    """Write down what is known of a member now, and tell what others may want to hear."""
+    member = step.member
+    r.s.members.update(member)
+    match step:
+        case Record() if member.state is MemberState.IN_SERVICE:
+            r.tell(ActivityKind.MEMBER_IN_SERVICE, f"{member.name} is in service.", member)
+        case Drain(why=why):
+            r.tell(ActivityKind.MEMBER_DRAINING, f"{member.name} leaves its pools: {why}.", member)
 
 
 def _remove(r: Round, step: Remove) -> None:

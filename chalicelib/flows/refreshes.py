@@ -15,7 +15,7 @@ from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Conflict, NotFound, Stale
 from chalicelib.core.group import Group
 from chalicelib.core.ids import GroupId, RefreshId
-from chalicelib.core.member import MemberState
+from chalicelib.core.member import TO_GO
 from chalicelib.core.plan import Plan
 from chalicelib.core.refresh import (
     Refresh,
@@ -82,7 +82,7 @@ def _to_be_replaced(s: Services, group: Group, refresh: Refresh) -> int:
     return sum(
         rolling.is_old(member, group.owned_configuration_id) and not member.protected
         for member in s.members.of_group(key_of(group))
-        if member.state is not MemberState.DELETING
+        if member.state not in TO_GO
     )
 
 

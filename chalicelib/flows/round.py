@@ -25,6 +25,7 @@ class Outcome:
     Attributes:
         plan: None when the cloud could not even be looked at.
         setback: what went wrong, if something did.
+        pool_setback: what went wrong as a pool was changed.
         cut_short: the time was over before the steps were.
         asked: what Heat was asked for and has not shown the effect of yet.
         refresh: the refresh that the round works on, if one is under way.
@@ -32,6 +33,7 @@ class Outcome:
 
     plan: Plan | None = None
     setback: Setback | None = None
+    pool_setback: Setback | None = None
     cut_short: bool = False
     refresh: Refresh | None = None
     asked: Asked | None = None
@@ -43,6 +45,7 @@ class Round:
 
     Attributes:
         setback: what went wrong, if something did.
+        pool_setback: what went wrong as a pool was changed.
         creation_failed: no more servers are asked for in this round.
         cut_short: the time was over before the steps were.
         intake_is_known: whether it was looked up already where new servers post their samples.
@@ -55,6 +58,7 @@ class Round:
     request_id: str
     began: datetime
     setback: Setback | None = None
+    pool_setback: Setback | None = None
     creation_failed: bool = False
     cut_short: bool = False
     intake_is_known: bool = False

@@ -20,6 +20,7 @@ from requests import Response
 from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.launch import ServerTemplate
 from chalicelib.core.member import GROUP_KEY, Resource, group_tag
+from chalicelib.core.pool import Address
 from chalicelib.openstack.translation import cloud_error, refused, twice
 from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, Order
 
@@ -244,4 +245,17 @@ def _to_server(document: Mapping[str, Any]) -> Resource:
         created_at=datetime.fromisoformat(created) if created else datetime.fromtimestamp(0, UTC),
         metadata=document.get("metadata") or {},
         fault=(document.get("fault") or {}).get("message"),
+        addresses=tuple(_to_addresses(document.get("addresses") or {})),
     )
+
+
+def _to_addresses(document: Mapping[str, Any]) -> Iterator[Address]:
+    """Yield the addresses by network, as ``addresses`` of a server has them."""
+    for network, shown in document.items():
+        for each in shown:
+            yield Address(
+                network=network,
+                address=each["addr"],
+                version=int(each.get("version") or 4),
+                fixed=each.get("OS-EXT-IPS:type", "fixed") == "fixed",
+            )

@@ -11,6 +11,7 @@ from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import GroupId
 from chalicelib.core.quota import Quota
 from chalicelib.ports.alarms import AlarmHistory, Alarms
+from chalicelib.ports.balancing import Balancers
 from chalicelib.ports.cloud import Clouds, Identity, Vault
 from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.monitoring import Monitoring
@@ -122,6 +123,7 @@ class Services:
     vault: Vault
     identity: Identity
     clouds: Clouds
+    balancers: Balancers
     rehearsals: Rehearsals
     orchestration: Orchestration
     monitoring: Mapping[Backend, Monitoring]

@@ -172,16 +172,20 @@ class Members(Protocol):
         """
 
     def update(self, member: Member) -> None:
-        """Write the round's part of an existing member (state, resource_id, labelled, deleting_because).
+        """Write the round's part of an existing member: all but what it was planned as and ``protected``.
 
-        A member that is DELETING stays so; one that is gone stays gone: then nothing is written.
+        A member that is DELETING stays so, one that is DRAINING does not come back, and one that is gone
+        stays gone: then nothing is written.
         """
 
     def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:
         """Set whether the member may be removed to make the group smaller; return it as it is now."""
 
-    def dismiss(self, was: Group, new: Group, member: Member, because: str, activity: Activity) -> Group:
-        """Mark the member DELETING and write the group (as ``Groups.change``), all or nothing."""
+    def dismiss(self, was: Group, new: Group, member: Member, activity: Activity) -> Group:
+        """Write that ``member`` is to go (DRAINING or DELETING), and the group; all or nothing.
+
+        The group is written as by ``Groups.change``.
+        """
 
     def strike(self, member: Member) -> None:
         """Delete the member's row; one already gone is a success."""

@@ -17,8 +17,9 @@ from chalicelib.core.capacity import Bounds
 from chalicelib.core.cooldown import Stamp
 from chalicelib.core.group import Change, Freeze, Group, Observed, RemovalOrder
 from chalicelib.core.heat import HeatTarget
-from chalicelib.core.ids import GroupId, WebhookId
+from chalicelib.core.ids import GroupId, PoolId, WebhookId
 from chalicelib.core.launch import LaunchType
+from chalicelib.core.pool import Pool
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import DocumentAttribute, Row, RowIndex, WordAttribute
 from chalicelib.tables.table import Table
@@ -60,6 +61,8 @@ class GroupRow(Row):
     observed = DocumentAttribute(Observed)
     heat = DocumentAttribute(HeatTarget, null=True)
     fingerprint = UnicodeAttribute(null=True)
+    load_balancers = DocumentAttribute(tuple[Pool, ...], default=())
+    former_pools = DocumentAttribute(tuple[PoolId, ...], default=())
 
     due_shard = NumberAttribute()
     due_at = UTCDateTimeAttribute()

@@ -123,6 +123,8 @@ class GroupTable:
         """End the lease: write what was observed and when the group is due."""
         names = ["observed", "due_at", "lease_owner", "lease_until"]
         concluded = group
+        if group.former_pools != was.former_pools:
+            names += ["former_pools"]
         if group.cooldowns != was.cooldowns:
             names += ["cooldowns", "generation"]
             generation = was.generation + 1

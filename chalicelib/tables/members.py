@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
 from chalicelib.core.activity import Activity
 from chalicelib.core.group import Group
-from chalicelib.core.ids import MemberId
+from chalicelib.core.ids import MemberId, PoolId
 from chalicelib.core.launch import LaunchType
-from chalicelib.core.member import Member, MemberState
+from chalicelib.core.member import TO_GO, Member, MemberState
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost, Page
 from chalicelib.tables.activities import activity_row
 from chalicelib.tables.calls import Refused, Transaction, perform
 from chalicelib.tables.database import Database
 from chalicelib.tables.group_rows import GroupRow, rewrite
-from chalicelib.tables.rows import Row, WordAttribute, joined
+from chalicelib.tables.rows import DocumentAttribute, Row, WordAttribute, joined
 from chalicelib.tables.table import Table
 
 
@@ -42,6 +41,20 @@ class MemberRow(Row):
     labelled = BooleanAttribute()
     protected = BooleanAttribute()
     deleting_because = UnicodeAttribute(null=True)
+    draining_since = UTCDateTimeAttribute(null=True)
+    quiet_since = UTCDateTimeAttribute(null=True)
+    missing_from = DocumentAttribute(tuple[PoolId, ...], default=())
+
+
+_OF_ROUNDS = (
+    "state",
+    "resource_id",
+    "labelled",
+    "deleting_because",
+    "draining_since",
+    "quiet_since",
+    "missing_from",
+)
 
 
 class MemberTable:
@@ -75,12 +88,14 @@ class MemberTable:
         transaction.commit()
 
     def update(self, member: Member) -> None:
-        """Write the round's part of an existing member; DELETING stays so, and gone stays gone."""
+        """Write the round's part of an existing member; what is to go stays so, and gone stays gone."""
         row = self._row(member)
-        actions = row.setting(("state", "resource_id", "labelled", "deleting_because"))
+        actions = row.setting(_OF_ROUNDS)
         condition = MemberRow.id.exists()
         if member.state is not MemberState.DELETING:
             condition &= MemberRow.state != MemberState.DELETING
+        if member.state not in TO_GO:
+            condition &= MemberRow.state != MemberState.DRAINING
         with suppress(Refused):
             perform(lambda: row.update(actions, condition))
 
@@ -93,13 +108,13 @@ class MemberTable:
             raise self._table.missing(member_id) from None
         return row.to(Member)
 
-    def dismiss(self, was: Group, new: Group, member: Member, because: str, activity: Activity) -> Group:
-        """Mark the member DELETING and write the group (as ``Groups.change``), all or nothing."""
-        row = self._row(replace(member, state=MemberState.DELETING, deleting_because=because))
+    def dismiss(self, was: Group, new: Group, member: Member, activity: Activity) -> Group:
+        """Write that the member is to go, and the group (as ``Groups.change``), all or nothing."""
+        row = self._row(member)
         transaction = Transaction(self._database)
         transaction.update(
             row,
-            row.setting(("state", "deleting_because")),
+            row.setting(("state", "deleting_because", "draining_since", "quiet_since")),
             MemberRow.id.exists(),
             lambda _: self._table.missing(member.id),
         )

@@ -22,6 +22,7 @@ def main() -> None:
         state=arguments.state,
         build_seconds=arguments.build_seconds,
         delete_seconds=arguments.delete_seconds,
+        balancing_seconds=arguments.balancing_seconds,
         token_seconds=arguments.token_seconds,
         heat_seconds=arguments.heat_seconds,
     ) as cloud:
@@ -42,6 +43,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--delete-seconds", type=float, default=0.5, help="until a server is gone (%(default)s)"
+    )
+    parser.add_argument(
+        "--balancing-seconds", type=float, default=1.0, help="of a change to a load balancer (%(default)s)"
     )
     parser.add_argument("--token-seconds", type=float, default=3600.0, help="life of a token (%(default)s)")
     parser.add_argument(

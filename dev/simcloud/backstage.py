@@ -81,6 +81,23 @@ class Backstage:
             limits = self.world.quotas.get(project_id, {})
             self.world.quotas[project_id] = limits | {"instances": instances}
 
+    def set_load_balancer_status(self, load_balancer_id: str, status: str) -> None:
+        """Break a load balancer (ERROR), leave it pending for ever (PENDING_UPDATE), or mend it (ACTIVE)."""
+        with self.lock:
+            balancer = self.world.load_balancers.get(load_balancer_id)
+            if balancer is None:
+                raise Refused(404, f"There is no load balancer {load_balancer_id}")
+            forced = None if status == "ACTIVE" else status
+            self.world.load_balancers[load_balancer_id] = replace(balancer, status=forced)
+
+    def set_pool_member_status(self, member_id: str, status: str) -> None:
+        """Give a member of a pool another operating status, such as ERROR or OFFLINE."""
+        with self.lock:
+            member = self.world.pool_members.get(member_id)
+            if member is None:
+                raise Refused(404, f"There is no pool member {member_id}")
+            self.world.pool_members[member_id] = replace(member, operating_status=status)
+
     def stacks(self, project: str | None = None) -> tuple[Stack, ...]:
         """Return the stacks that are not deleted, without those nested in them; of one project, or of all."""
         with self.lock:

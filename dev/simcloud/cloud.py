@@ -26,6 +26,7 @@ from dev.simcloud.journal import Entry, Journal
 from dev.simcloud.keystone import keystone
 from dev.simcloud.messages import Document, Request, Response, Service
 from dev.simcloud.nova import nova, server_name
+from dev.simcloud.octavia import octavia
 from dev.simcloud.server import LoopbackServer
 from dev.simcloud.world import PASSWORD, World
 
@@ -35,7 +36,7 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class SimCloud:
-    """Keystone, Nova, Glance, Aodh and Heat on one loopback port, from ``start`` (or ``with``) to ``stop``.
+    """Keystone, Nova, Glance, Aodh, Heat and Octavia on one loopback port, between ``start`` and ``stop``.
 
     Attributes:
         world: the state and how long things take; ``world.build_seconds`` may be changed at any time.
@@ -51,6 +52,7 @@ class SimCloud:
         now: Callable[[], datetime] = utc_now,
         build_seconds: float = 0.0,
         delete_seconds: float = 0.0,
+        balancing_seconds: float = 0.0,
         token_seconds: float = 3600.0,
         token_cache_seconds: float = 0.0,
         heat_seconds: float = 0.0,
@@ -60,6 +62,7 @@ class SimCloud:
             now=now,
             build_seconds=build_seconds,
             delete_seconds=delete_seconds,
+            balancing_seconds=balancing_seconds,
             token_seconds=token_seconds,
             token_cache_seconds=token_cache_seconds,
             heat_seconds=heat_seconds,
@@ -83,6 +86,7 @@ class SimCloud:
             "/compute": nova(self.world, self.faults, self.url),
             "/image": glance(self.world, self.url),
             "/alarming": aodh(self.world, self.url),
+            "/load-balancer": octavia(self.world, self.url),
             "/orchestration": heat(self.world, self.faults, self._engine, self.url),
         }
 

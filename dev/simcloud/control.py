@@ -13,6 +13,9 @@
     set_quota          project, instances       revoke_role    user, project, role
     restart_heat                                allow_stacks_by_delegates    allowed
 
+    set_load_balancer_status   load_balancer_id, status    ERROR, PENDING_UPDATE for ever, or ACTIVE again
+    set_pool_member_status     member_id, status           ONLINE, OFFLINE, DEGRADED, ERROR ...
+
 Whoever can reach the port can do all this: there is no token to show.
 """
 
@@ -84,6 +87,11 @@ def _add_world(routes: Routes, backstage: Backstage) -> None:
         "restart_heat": (backstage.restart_heat, {}),
         "allow_stacks_by_delegates": (backstage.allow_stacks_by_delegates, {"allowed": bool}),
         "set_quota": (backstage.set_quota, {"project": str, "instances": int}),
+        "set_load_balancer_status": (
+            backstage.set_load_balancer_status,
+            {"load_balancer_id": str, "status": str},
+        ),
+        "set_pool_member_status": (backstage.set_pool_member_status, {"member_id": str, "status": str}),
     }
 
     def act(request: Request, action: str) -> Response:

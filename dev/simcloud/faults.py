@@ -45,7 +45,7 @@ class Fault:
         what: ``answer`` replies with ``status`` and performs nothing; ``drop`` closes the connection;
             the same after the request was performed; ``delay`` only waits for ``delay_seconds``;
             ``stack_fail`` lets a stack's action fail for ``reason``, ``stack_stay`` keeps it in progress.
-        service: keystone, nova, glance, aodh or heat; any if null.
+        service: keystone, nova, glance, aodh, heat or octavia; any if null.
         path: a regular expression, searched for in the path.
         server: a regular expression, searched for in the name of the server concerned.
         body: what ``answer`` sends; by default the service's own shape of an error.

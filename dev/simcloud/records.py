@@ -192,3 +192,68 @@ class Server:
     metadata: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     scheduler_hints: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalancer:
+    """A load balancer of Octavia's.
+
+    Attributes:
+        busy_until: until then a change is on its way, and nothing else may be changed.
+        status: overrides what follows from the clock: ERROR, or a PENDING state that never ends.
+    """
+
+    id: str
+    name: str
+    project_id: str
+    vip_address: str
+    created_at: datetime
+    updated_at: datetime
+    busy_until: datetime
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A pool of a load balancer; ``monitor_id`` is its health monitor's."""
+
+    id: str
+    name: str
+    project_id: str
+    load_balancer_id: str
+    protocol: str
+    algorithm: str
+    created_at: datetime
+    updated_at: datetime
+    busy_until: datetime
+    monitor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolMember:
+    """A member of a pool.
+
+    Attributes:
+        pending: what is being done to it until ``busy_until``, such as PENDING_CREATE.
+        operating_status: overrides what follows from its weight and its pool's monitor.
+    """
+
+    id: str
+    pool_id: str
+    project_id: str
+    name: str | None
+    address: str
+    protocol_port: int
+    weight: int
+    subnet_id: str | None
+    admin_state_up: bool
+    backup: bool
+    monitor_address: str | None
+    monitor_port: int | None
+    created_at: datetime
+    updated_at: datetime | None
+    busy_until: datetime
+    pending: str
+    operating_status: str | None = None
+    tags: tuple[str, ...] = ()

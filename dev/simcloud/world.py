@@ -17,6 +17,9 @@ from dev.simcloud.records import (
     Endpoint,
     Flavor,
     Grant,
+    LoadBalancer,
+    Pool,
+    PoolMember,
     Project,
     RegisteredService,
     Server,
@@ -77,7 +80,8 @@ class World:
         token_seconds: how long a token lasts.
         token_cache_seconds: how long Nova goes on trusting a token it has once validated, as
             keystonemiddleware does (300 s there). With 0 a revoked token is refused at once.
-        has_aodh: whether the catalog names it.
+        balancing_seconds: how long a load balancer is PENDING after each change of it.
+        has_aodh, has_octavia: whether the catalog names it.
         heat_seconds: what Heat takes for each resource, beyond what a server takes by itself.
         has_heat: whether the catalog names it.
         stacks_by_delegates: whether a stack may be created with a token of a trust or of an application
@@ -89,7 +93,9 @@ class World:
     delete_seconds: float = 0.0
     token_seconds: float = 3600.0
     token_cache_seconds: float = 0.0
+    balancing_seconds: float = 0.0
     has_aodh: bool = True
+    has_octavia: bool = True
     heat_seconds: float = 0.0
     has_heat: bool = True
     stacks_by_delegates: bool = False
@@ -103,6 +109,9 @@ class World:
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     alarm_quotas: dict[str, int] = field(default_factory=dict)
+    load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    pool_members: dict[str, PoolMember] = field(default_factory=dict)
     services: dict[str, RegisteredService] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     stacks: dict[str, Stack] = field(default_factory=dict)
@@ -141,6 +150,7 @@ class World:
         return DEFAULT_QUOTA | self.quotas.get(project_id, {})
 
     def forget(self) -> None:
+        """Drop expired tokens, servers gone for an hour, pool members whose deletion is complete."""
         """Drop expired tokens, and servers and stacks gone for an hour: a long run must not grow for ever."""
         now = self.now()
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at > now}
@@ -148,6 +158,11 @@ class World:
             id_: server
             for id_, server in self.servers.items()
             if server.gone_at is None or server.gone_at + _MEMORY > now
+        }
+        self.pool_members = {
+            id_: member
+            for id_, member in self.pool_members.items()
+            if member.pending != "PENDING_DELETE" or member.busy_until > now
         }
         deleted = {
             id_: stack.deleted_at for id_, stack in self.stacks.items() if stack.deleted_at is not None

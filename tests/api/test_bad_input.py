@@ -12,6 +12,7 @@ from tests.api.caller import ALARM, NO_SUCH_ID, NO_SUCH_TOKEN, SECRET, SERVER, A
 HUGE = 10**400
 DEEP = '{"a":' * 400 + "1" + "}" * 400
 
+POOL: dict[str, Any] = {"pool_id": NO_SUCH_ID, "protocol_port": 80}
 HEAT = {"stack": "shop", "resource": "asg", "adjust": "parameter", "parameter": "size"}
 GROUP: dict[str, Any] = {
     "name": "web",
@@ -252,6 +253,19 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
     ("POST /v1/groups", _but(GROUP, availability_zones=["a", "b:c"]), "request.body"),
     ("POST /v1/groups", _but(GROUP, availability_zones=["nova\n"]), "request.body"),
     ("POST /v1/groups", _but(GROUP, availability_zones=["z"] * 21), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{"pool_id": NO_SUCH_ID}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "pool_id": "1"}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "protocol_port": 0}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "protocol_port": 65_536}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "weight": 0}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "weight": 257}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "drain_seconds": -1}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "drain_seconds": 3601}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "subnet_id": "nope"}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "network": ""}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[{**POOL, "bogus": 1}]), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[POOL] * 6), "request.body"),
+    ("POST /v1/groups", _but(GROUP, load_balancers=[POOL, {**POOL, "weight": 2}]), "group.pool_twice"),
     ("POST /v1/groups", _but(GROUP, launch_configuration_id="1"), "request.body"),
     ("POST /v1/groups", _but(GROUP, launch_configuration_id=f"{NO_SUCH_ID}\n"), "request.body"),
     (

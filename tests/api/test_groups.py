@@ -40,6 +40,7 @@ def test_a_group_is_created_and_its_members_are_built_afterwards(api: Api) -> No
         "cooldown": 300,
         "removal_order": "oldest",
         "availability_zones": [],
+        "load_balancers": [],
         "build_timeout": 600,
         "status": "converging",
         "status_reason": None,

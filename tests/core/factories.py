@@ -29,6 +29,8 @@ from chalicelib.core.ids import (
     LaunchConfigurationId,
     MemberId,
     PolicyId,
+    PoolId,
+    PoolMemberId,
     ProjectId,
     RefreshId,
     ResourceId,
@@ -40,6 +42,7 @@ from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTempla
 from chalicelib.core.member import Member, MemberState, Patience, Resource
 from chalicelib.core.plan import Plan
 from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
+from chalicelib.core.pool import Address, Pool, PoolMember, PoolSight, Readiness, pool_name
 from chalicelib.core.refresh import Refresh, RefreshStatus
 from chalicelib.core.schedule import Schedule, SetSizes, Timing
 from chalicelib.core.target import Target
@@ -351,3 +354,37 @@ def an_alarm(rule: ThresholdRule | CompositeRule | None = None, **changes: Any) 
         updated_at=LONG_AGO,
     )
     return replace(alarm, **changes)
+
+
+def a_pool(number: int = 1, **changes: Any) -> Pool:
+    """Return pool ``number``, on port 80, whose members drain for a minute."""
+    return replace(Pool(id=PoolId(f"pool-{number}"), protocol_port=80), **changes)
+
+
+def an_address(number: int = 1, **changes: Any) -> Address:
+    """Return the fixed address of ``a_server(number)``."""
+    return replace(Address(network="net", address=f"10.0.0.{number}", version=4), **changes)
+
+
+def a_pool_member(number: int = 1, **changes: Any) -> PoolMember:
+    """Return what stands in a pool for ``a_member(number)``."""
+    member = PoolMember(
+        id=PoolMemberId(f"pool-member-{number}"),
+        name=pool_name(GROUP, MemberId(f"member-{number}")),
+        address=f"10.0.0.{number}",
+        protocol_port=80,
+        weight=1,
+    )
+    return replace(member, **changes)
+
+
+def a_pool_sight(*members: PoolMember, number: int = 1, **changes: Any) -> PoolSight:
+    """Return what pool ``number`` shows, on a load balancer of its own that is ready."""
+    sight = PoolSight(
+        id=PoolId(f"pool-{number}"),
+        load_balancer_id=f"lb-{number}",
+        readiness=Readiness.READY,
+        status="ACTIVE",
+        members=members,
+    )
+    return replace(sight, **changes)

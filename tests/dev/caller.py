@@ -49,6 +49,15 @@ class Caller:
             timeout=10,
         )
 
+    def octavia(self, method: str, path: str, body: Document | None = None) -> requests.Response:
+        return requests.request(
+            method,
+            f"{self.cloud.url}/load-balancer/v2/lbaas{path}",
+            json=body,
+            headers={"X-Auth-Token": self.token},
+            timeout=10,
+        )
+
     def heat(self, method: str, path: str, body: Document | None = None) -> requests.Response:
         """Ask Heat; ``path`` may be a whole URL, as its links and redirects have it."""
         base = f"{self.cloud.url}/orchestration/v1/{DEMO_PROJECT}"

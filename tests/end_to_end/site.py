@@ -72,7 +72,7 @@ def site() -> Iterator[Site]:
     if os.environ.get("OS_CLOUD"):
         yield _real(os.environ["OS_CLOUD"])
         return
-    with SimCloud(build_seconds=0.5, delete_seconds=0.2) as cloud:
+    with SimCloud(build_seconds=0.5, delete_seconds=0.2, balancing_seconds=0.5) as cloud:
         people = {name: _simulated(cloud, name) for name in ("demo", "demo2", "admin")}
         yield _site(service_user(cloud.auth_url), people["demo"], people["demo2"], people["admin"])
 

@@ -11,7 +11,7 @@ from chalicelib.core.activity import Activity
 from chalicelib.core.execution import Execution
 from chalicelib.core.group import Group
 from chalicelib.core.ids import GroupId, MemberId, ProjectId
-from chalicelib.core.member import Member, MemberState
+from chalicelib.core.member import TO_GO, Member
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import AlreadyDecided, GroupKey, Lease, LeaseLost, Page
 from tests.fakes.memory import Held, Memory, group_of, missing, page_of, remember, same
@@ -90,7 +90,8 @@ class FakeGroups(Port):
         if held.group.generation != was.generation:
             held.group, held.due_at = replace(held.group, observed=group.observed), was.updated_at
             return False
-        held.group, held.due_at = replace(held.group, observed=group.observed), due_at
+        held.group = replace(held.group, observed=group.observed, former_pools=group.former_pools)
+        held.due_at = due_at
         if group.cooldowns != was.cooldowns:
             generation = was.generation + 1
             observed = replace(group.observed, generation=generation)
@@ -146,8 +147,9 @@ class FakeMembers(Port):
     @atomic
     def update(self, member: Member) -> None:
         stored = self._memory.members.get((*group_of(member), member.id))
-        leaving = MemberState.DELETING
-        if stored is None or (stored.state is leaving and member.state is not leaving):
+        if stored is None:
+            return
+        if stored.state in TO_GO and member.state not in TO_GO[TO_GO.index(stored.state) :]:
             return
         self._write(
             replace(
@@ -156,6 +158,9 @@ class FakeMembers(Port):
                 resource_id=member.resource_id,
                 labelled=member.labelled,
                 deleting_because=member.deleting_because,
+                draining_since=member.draining_since,
+                quiet_since=member.quiet_since,
+                missing_from=member.missing_from,
             )
         )
 
@@ -166,10 +171,18 @@ class FakeMembers(Port):
         return member
 
     @atomic
-    def dismiss(self, was: Group, new: Group, member: Member, because: str, activity: Activity) -> Group:
+    def dismiss(self, was: Group, new: Group, member: Member, activity: Activity) -> Group:
         stored = self.get(GroupKey(project_id=member.project_id, group_id=member.group_id), member.id)
         write = self._memory.rewrite(was, new)
-        self._write(replace(stored, state=MemberState.DELETING, deleting_because=because))
+        self._write(
+            replace(
+                stored,
+                state=member.state,
+                deleting_because=member.deleting_because,
+                draining_since=member.draining_since,
+                quiet_since=member.quiet_since,
+            )
+        )
         remember(self._memory, activity)
         return write()
 

@@ -21,7 +21,7 @@ from chalicelib.core.execution import Outcome
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId
 from chalicelib.core.launch import LaunchType, Template
-from chalicelib.core.member import MemberState
+from chalicelib.core.member import TO_GO
 from chalicelib.flows import groups, scale, sweep
 from chalicelib.flows.converge import converge
 from chalicelib.ports.cloud import CredentialBroken
@@ -223,7 +223,7 @@ class Service(RuleBasedStateMachine):
     @invariant()
     def there_are_never_more_members_than_wanted(self) -> None:
         members = self.world.memory.members.values()
-        assert sum(m.state is not MemberState.DELETING for m in members) <= MAX_SIZE
+        assert sum(m.state not in TO_GO for m in members) <= MAX_SIZE
 
     @invariant()
     def no_server_is_without_a_member(self) -> None:

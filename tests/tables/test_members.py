@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.group import Group
-from chalicelib.core.ids import MemberId, ResourceId
+from chalicelib.core.ids import MemberId, PoolId, ResourceId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.ports.storage import Lease, LeaseLost
 from tests.core.factories import NOW, a_planned_member, seconds
@@ -77,6 +78,24 @@ def test_a_member_that_was_struck_off_stays_gone(storage: Storage) -> None:
         storage.members.get(key_of(group), member.id)
 
 
+def test_what_drains_does_not_come_back_and_what_is_deleted_does_not_drain(storage: Storage) -> None:
+    group = storage.a_stored_group()
+    (member,) = planned(storage, group)
+    served = replace(member, state=MemberState.IN_SERVICE, missing_from=(PoolId("p"),))
+    storage.members.update(served)
+    assert storage.members.get(key_of(group), member.id) == served
+    draining = replace(member, state=MemberState.DRAINING, deleting_because="surplus", draining_since=NOW)
+    storage.members.update(draining)
+    storage.members.update(served)
+    assert storage.members.get(key_of(group), member.id) == draining
+    quiet = replace(draining, quiet_since=NOW)
+    storage.members.update(quiet)
+    assert storage.members.get(key_of(group), member.id) == quiet
+    storage.members.update(going(quiet))
+    storage.members.update(draining)
+    assert storage.members.get(key_of(group), member.id) == going(quiet)
+
+
 def test_protection_is_set_and_lifted(storage: Storage) -> None:
     group = storage.a_stored_group()
     (member,) = planned(storage, group)
@@ -86,15 +105,23 @@ def test_protection_is_set_and_lifted(storage: Storage) -> None:
         storage.members.protect(key_of(group), MemberId("none"), True)
 
 
-def test_dismissing_writes_member_group_and_story_together(storage: Storage) -> None:
+def going(member: Member) -> Member:
+    return replace(member, state=MemberState.DELETING, deleting_because="requested")
+
+
+@pytest.mark.parametrize(("state", "since"), [(MemberState.DELETING, None), (MemberState.DRAINING, NOW)])
+def test_dismissing_writes_member_group_and_story_together(
+    storage: Storage, state: MemberState, since: datetime | None
+) -> None:
     was = storage.a_stored_group()
     (member,) = planned(storage, was)
     activity = storage.an_activity(detail="dismissed")
     smaller = replace(was, desired_capacity=1)
-    changed = storage.members.dismiss(was, smaller, member, "requested", activity)
+    going = replace(member, state=state, deleting_because="requested", draining_since=since)
+    changed = storage.members.dismiss(was, smaller, going, activity)
     assert storage.groups.get(was.project_id, was.id) == changed == replace(smaller, generation=2)
     stored = storage.members.get(key_of(was), member.id)
-    assert stored == replace(member, state=MemberState.DELETING, deleting_because="requested")
+    assert stored == going
     assert activity in storage.activities.of_group(was.project_id, was.id, 10, None).items
 
 
@@ -103,7 +130,7 @@ def test_a_stale_dismissal_changes_nothing(storage: Storage) -> None:
     (member,) = planned(storage, was)
     storage.groups.change(was, replace(was, name="new"), QUOTA, storage.an_activity())
     with pytest.raises(Stale):
-        storage.members.dismiss(was, was, member, "requested", storage.an_activity())
+        storage.members.dismiss(was, was, going(member), storage.an_activity())
     assert storage.members.get(key_of(was), member.id) == member
 
 
@@ -111,7 +138,7 @@ def test_a_member_that_is_gone_cannot_be_dismissed(storage: Storage) -> None:
     was = storage.a_stored_group()
     gone = a_planned_member(project_id=storage.project)
     with pytest.raises(NotFound):
-        storage.members.dismiss(was, replace(was, desired_capacity=1), gone, "x", storage.an_activity())
+        storage.members.dismiss(was, replace(was, desired_capacity=1), going(gone), storage.an_activity())
     assert storage.groups.get(was.project_id, was.id) == was
 
 

@@ -144,9 +144,10 @@ def test_a_dismissal_counts_once(dynamodb: Storage) -> None:
     member = a_planned_member(project_id=dynamodb.project)
     dynamodb.members.plan(dynamodb.leased(was), [member])
     smaller = replace(was, desired_capacity=1)
+    going = replace(member, state=MemberState.DELETING)
     results = at_once(
         8,
-        lambda _: dynamodb.members.dismiss(was, smaller, member, "requested", dynamodb.an_activity()),
+        lambda _: dynamodb.members.dismiss(was, smaller, going, dynamodb.an_activity()),
     )
     assert kinds(results) == {type(was): 1, Stale: 7}
     assert dynamodb.members.get(key_of(was), member.id).state is MemberState.DELETING

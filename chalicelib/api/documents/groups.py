@@ -26,12 +26,19 @@ from chalicelib.api.documents.common import (
     utc_or_none,
 )
 from chalicelib.api.documents.heat import HeatDocument, HeatFields, heat_document
+from chalicelib.api.documents.load_balancers import (
+    LoadBalancerDocument,
+    NewLoadBalancers,
+    load_balancer_document,
+    to_pools,
+)
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Invalid
 from chalicelib.core.group import Freeze, Group, RemovalOrder
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
 from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import Member, MemberState
+from chalicelib.core.pool import former_after
 
 BuildTimeoutSeconds = Annotated[int, Meta(ge=30, le=86_400, description="Seconds.")]
 Zones = Annotated[
@@ -55,6 +62,7 @@ class NewGroup(Input, kw_only=True):
     removal_order: Order | UnsetType = UNSET
     availability_zones: Zones | UnsetType = UNSET
     build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
+    load_balancers: NewLoadBalancers | UnsetType = UNSET
     client_token: ClientToken | None = None
 
     def to_group(self, project_id: ProjectId, id_: str, now: datetime, fingerprint: str | None) -> Group:
@@ -83,6 +91,7 @@ class NewGroup(Input, kw_only=True):
             removal_order=RemovalOrder(given_or(self.removal_order, "oldest")),
             availability_zones=tuple(given_or(self.availability_zones, [])),
             build_timeout_seconds=given_or(self.build_timeout, 600),
+            load_balancers=to_pools(given_or(self.load_balancers, [])),
             created_at=now,
             updated_at=now,
             fingerprint=fingerprint,
@@ -102,9 +111,10 @@ class GroupPatch(Input, kw_only=True):
     removal_order: Order | UnsetType = UNSET
     availability_zones: Zones | UnsetType = UNSET
     build_timeout: BuildTimeoutSeconds | UnsetType = UNSET
+    load_balancers: NewLoadBalancers | UnsetType = UNSET
 
     def applied_to(self, group: Group) -> Group:
-        """Return the group as it is to be.
+        """Return the group as it is to be; members leave the pools that are not on the list any more.
 
         Raises:
             Invalid: a field is given that its kind does not know.
@@ -112,6 +122,9 @@ class GroupPatch(Input, kw_only=True):
         if group.heat is not None:
             _refuse_fields_of_owned(self)
         given = self.launch_configuration_id
+        pools = group.load_balancers
+        if not isinstance(self.load_balancers, UnsetType):
+            pools = to_pools(self.load_balancers)
         return replace(
             group,
             name=given_or(self.name, group.name),
@@ -128,10 +141,18 @@ class GroupPatch(Input, kw_only=True):
             removal_order=RemovalOrder(given_or(self.removal_order, group.removal_order.value)),
             availability_zones=tuple(given_or(self.availability_zones, list(group.availability_zones))),
             build_timeout_seconds=given_or(self.build_timeout, group.build_timeout_seconds),
+            load_balancers=pools,
+            former_pools=former_after(group.load_balancers, pools, group.former_pools),
         )
 
 
-_OF_OWNED = ("launch_configuration_id", "removal_order", "availability_zones", "build_timeout")
+_OF_OWNED = (
+    "launch_configuration_id",
+    "removal_order",
+    "availability_zones",
+    "build_timeout",
+    "load_balancers",
+)
 
 
 def _refuse_fields_of_owned(body: NewGroup | GroupPatch) -> None:
@@ -177,6 +198,7 @@ class GroupDocument(msgspec.Struct, kw_only=True):
     removal_order: Order | None
     availability_zones: list[str]
     build_timeout: int | None
+    load_balancers: list[LoadBalancerDocument]
     status: Literal["active", "converging", "error", "credential_error", "frozen", "deleting"]
     status_reason: str | None
     retry_at: Time | None
@@ -202,7 +224,7 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
     """Return the group as it is shown at ``now``."""
     status, reason = group.status(now)
     freeze = group.freeze if group.frozen(now) else None
-    trouble = group.trouble
+    trouble = group.trouble or group.pool_trouble
     path = f"/v1/groups/{group.id}"
     return GroupDocument(
         id=group.id,
@@ -218,6 +240,7 @@ def group_document(group: Group, base: str, now: datetime) -> GroupDocument:
         removal_order=None if group.heat else group.removal_order.value,
         availability_zones=list(group.availability_zones),
         build_timeout=None if group.heat else group.build_timeout_seconds,
+        load_balancers=[load_balancer_document(pool) for pool in group.load_balancers],
         status=status.value,
         status_reason=reason,
         retry_at=utc_or_none(trouble.retry_at if trouble else None),
@@ -253,9 +276,9 @@ class MemberDocument(msgspec.Struct, kw_only=True):
     server_id: str | None
     stack_id: str | None
     name: str
-    status: Literal["planned", "building", "in_service", "deleting"]
+    status: Literal["planned", "building", "in_service", "draining", "deleting"]
     status_reason: str | None
-    health: Literal["healthy", "unknown"]
+    health: Literal["healthy", "out_of_pool", "unknown"]
     protected: bool
     launch_configuration_id: str | None
     availability_zone: str | None
@@ -271,7 +294,12 @@ class MemberList(msgspec.Struct, kw_only=True):
 
 
 def member_document(member: Member, base: str) -> MemberDocument:
-    """Return the member as it is shown; its health is known once it serves."""
+    """Return the member as it is shown; its health is known once it serves.
+
+    One that serves and does not stand in every pool of its group yet is out of pool, and says of which.
+    """
+    missing = ", ".join(member.missing_from) if member.state is MemberState.IN_SERVICE else ""
+    health: Literal["healthy", "out_of_pool"] = "out_of_pool" if missing else "healthy"
     return MemberDocument(
         id=member.id,
         group_id=member.group_id,
@@ -280,8 +308,8 @@ def member_document(member: Member, base: str) -> MemberDocument:
         stack_id=member.resource_id if member.kind is LaunchType.STACK else None,
         name=member.name,
         status=member.state.value,
-        status_reason=member.deleting_because,
-        health="healthy" if member.state is MemberState.IN_SERVICE else "unknown",
+        status_reason=f"It is not in pool {missing} yet." if missing else member.deleting_because,
+        health=health if member.state is MemberState.IN_SERVICE else "unknown",
         protected=member.protected,
         launch_configuration_id=member.launch_configuration_id,
         availability_zone=member.availability_zone,

@@ -33,6 +33,7 @@ _SERVICES = (
     ("compute", "nova", "/compute/v2.1"),
     ("image", "glance", "/image"),
     ("alarming", "aodh", "/alarming"),
+    ("load-balancer", "octavia", "/load-balancer"),
     ("orchestration", "heat", "/orchestration/v1/{project_id}"),
 )
 
@@ -78,7 +79,11 @@ def of_project(project: Project, base_url: str) -> Document:
 
 def catalog(world: World, project_id: str, base_url: str) -> list[Document]:
     """Return the catalog: each service with its three interfaces at the same address, and what was added."""
-    absent = {"alarming": not world.has_aodh, "orchestration": not world.has_heat}
+    absent = {
+        "alarming": not world.has_aodh,
+        "orchestration": not world.has_heat,
+        "load-balancer": not world.has_octavia,
+    }
     simulated = [
         {
             "id": stable_id("service", name),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from dev.simcloud.faults import Effect, Faults
 from dev.simcloud.messages import Document, Malformed, Refused, Response, invalid, maybe, need
-from dev.simcloud.nova import documents
+from dev.simcloud.nova import addresses, documents
 from dev.simcloud.nova.call import Call, Version
 from dev.simcloud.nova.quotas import allowed_count
 from dev.simcloud.nova.routing import Router
@@ -75,7 +75,7 @@ class Creation:
         flavor = _flavor(asked)
         _check_image(asked)
         _check_zone(asked)
-        servers = self._create(call, body, flavor)
+        servers = addresses.given(self.world, asked.get("networks"), self._create(call, body, flavor))
         self.world.servers.update({server.id: server for server in servers})
         first = servers[0]
         if asked.get("return_reservation_id"):

@@ -52,7 +52,7 @@ def detailed(server: Server, now: datetime, version: Version, base_url: str) -> 
         **brief(server, base_url),
         "accessIPv4": "",
         "accessIPv6": "",
-        "addresses": {},
+        "addresses": server.addresses if state.has_host else {},
         "created": instant(server.created_at),
         "updated": instant(changed_at(server, now)),
         "flavor": _flavor(FLAVORS[server.flavor_id], version, base_url),
