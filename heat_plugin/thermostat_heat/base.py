@@ -72,7 +72,7 @@ class ThermostatResource(resource.Resource):
         self.data_set(_ASKED, "yes")
         try:
             document = self.service.post(self.shape.noun, self._collection(), self._wanted())
-        except (Refused, Gone):
+        except Refused:
             self.data_delete(_ASKED)
             raise
         self.resource_id_set(document["id"])
@@ -146,7 +146,7 @@ class ThermostatResource(resource.Resource):
             return False
         try:
             self._create()
-        except (Refused, Gone):
+        except Refused:
             return False
         return True
 

@@ -18,6 +18,7 @@ _TIMEOUT_SECONDS = 35
 _CONNECT_RETRIES = 2
 _STATUS_RETRIES = 2
 _RETRIABLE = (502, 503, 504)
+_NOT_FOUND = 404
 _PAGES_MAX = 20
 _PAGE = 500
 
@@ -58,7 +59,7 @@ class Service:
             marker = f"&marker={page[key][-1]['id']}"
 
     def post(self, noun: str, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Post a document and return the answer."""
+        """Post a document and return the answer; one that needs something which is not there is Refused."""
         return self._call("POST", noun, path, document)
 
     def patch(
@@ -81,7 +82,7 @@ class Service:
         response = self._request("POST", path, document, {})
         answer = response.json() if response.content else {}
         if "outcome" not in answer:
-            raise _error(response, "policy", path)
+            raise refusal(response)
         return dict(answer)
 
     def _call(
@@ -93,8 +94,10 @@ class Service:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         response = self._request(method, path, document, headers or {})
+        if response.status_code == _NOT_FOUND and method != "POST":
+            raise Gone(noun, path.partition("?")[0].rsplit("/", 1)[-1])
         if response.status_code >= 400:  # noqa: PLR2004
-            raise _error(response, noun, path)
+            raise refusal(response)
         return dict(response.json()) if response.content else {}
 
     def _request(
@@ -125,9 +128,3 @@ class Service:
             ) from error
         except keystone.ConnectionError as error:
             raise Unavailable(f"The autoscaling service cannot be reached: {error}") from error
-
-
-def _error(response: Any, noun: str, path: str) -> Exception:
-    if response.status_code == 404:  # noqa: PLR2004
-        return Gone(noun, path.partition("?")[0].rsplit("/", 1)[-1])
-    return refusal(response)

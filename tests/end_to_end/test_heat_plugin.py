@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +19,8 @@ from openstack.connection import Connection
 from deploy.register import Catalogue
 from dev.client import Document, Refused, call_hook
 from dev.stack import Stack
-from tests.end_to_end.answers_lost import Lost, losing_answers
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
+from tests.end_to_end.proxy import Lost, losing_answers
 from tests.end_to_end.site import Party, Site
 from tests.end_to_end.telemetry import Telemetry, seconds_since
 
@@ -26,11 +28,20 @@ pytestmark = pytest.mark.timeout(600)
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "heat_plugin/examples"
 WEB = (EXAMPLES / "web.yaml").read_text()
+NAME = "thermostat-web"
 NOUNS = ("groups", "launch-configurations", "credentials", "policies", "alarms", "schedules")
 ROLLING = """      update_policy:
         rolling: {batch_size: 1, min_in_service: 1}
 """
 assert ROLLING in WEB
+
+
+_numbers = itertools.count(1)
+
+
+def new_name() -> str:
+    """Return a name for a stack; that of one just deleted is still taken for a moment."""
+    return f"{NAME}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +130,8 @@ MakeWeb = Callable[..., Web]
 
 @pytest.fixture
 def make_web(owner: Party, stacks: Orchestration, parameters: Document) -> MakeWeb:
-    def make(template: str = WEB, name: str = "thermostat-web") -> Web:
-        path = stacks.create(name, template, parameters)
+    def make(template: str = WEB) -> Web:
+        path = stacks.create(new_name(), template, parameters)
         stacks.until(path, "CREATE_COMPLETE")
         return Web(owner, stacks, path)
 
@@ -130,7 +141,7 @@ def make_web(owner: Party, stacks: Orchestration, parameters: Document) -> MakeW
 def left_of(owner: Party) -> list[Document]:
     """Return what the project still has in our tables, and servers of the tests' groups in Nova."""
     documents = [each for noun in NOUNS for each in owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]]
-    servers = [s for s in owner.cloud.compute.servers() if "thermostat-web" in s.name]
+    servers = [s for s in owner.cloud.compute.servers() if NAME in s.name]
     return documents + [{"server": s.name} for s in servers if s.task_state != "deleting"]
 
 
@@ -154,7 +165,7 @@ def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_
 
     stacks.delete(web.path)
     assert left_of(owner) == []
-    assert set(owner.trusts()) == trusts
+    assert set(owner.trusts()) <= trusts
 
 
 def test_an_update_changes_in_place_what_the_template_changes(
@@ -256,7 +267,7 @@ def test_suspend_freezes_and_switches_off_and_resume_undoes_it(make_web: MakeWeb
     web = make_web()
     web.done("suspend")
     assert (web.group["status"], web.show("policies", "out")["mode"]) == ("frozen", "disabled")
-    assert "thermostat-web is suspended" in web.group["freeze"]["reason"]
+    assert "is suspended" in web.group["freeze"]["reason"]
     web.done("resume")
     assert (web.group["status"], web.show("policies", "out")["mode"]) == ("active", "active")
 
@@ -281,12 +292,12 @@ def test_what_cannot_be_built_fails_with_the_reason_and_the_rollback_leaves_noth
 ) -> None:
     trusts = set(owner.trusts())
     too_big = {**parameters, "flavor": where.flavor_too_big}
-    path = stacks.create("thermostat-web-big", WEB, too_big, disable_rollback=False)
+    path = stacks.create(new_name(), WEB, too_big, disable_rollback=False)
     stacks.until(path, "ROLLBACK_COMPLETE")
     assert any("No valid host was found" in reason for reason in stacks.reasons(path, "group"))
     assert left_of(owner) == []
     stacks.delete(path)
-    assert set(owner.trusts()) == trusts
+    assert set(owner.trusts()) <= trusts
 
 
 def test_an_update_that_fails_is_rolled_back_with_servers_in_service_all_the_time(
@@ -326,14 +337,14 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
     owner: Party, stacks: Orchestration, parameters: Document, what: str, instead: str, said: str
 ) -> None:
     with pytest.raises(RuntimeError, match=said):
-        stacks.create("thermostat-web-odd", WEB.replace(what, instead, 1), parameters)
+        stacks.create(new_name(), WEB.replace(what, instead, 1), parameters)
     assert left_of(owner) == []
 
 
 def test_the_services_own_sentence_is_the_reason_of_a_refusal(
     stacks: Orchestration, parameters: Document
 ) -> None:
-    path = stacks.create("thermostat-web-odd", WEB.replace("min_size: 1", "min_size: 3"), parameters)
+    path = stacks.create(new_name(), WEB.replace("min_size: 1", "min_size: 3"), parameters)
     with pytest.raises(StackFailed, match="Bad Request: desired_capacity 2 is outside min_size 3"):
         stacks.until(path, "CREATE_COMPLETE")
 
@@ -345,9 +356,9 @@ def test_an_abandoned_stack_leaves_everything_and_another_adopts_it(
     url = stacks.outputs(web.path)["scale_out_url"]
     abandoned = stacks.ask("DELETE", f"{web.path}/abandon")
     assert len(web.servers()) == 2
-    adopted = {"stack_name": "thermostat-web-2", "adopt_stack_data": json.dumps(abandoned)}
-    made = stacks.ask("POST", "/stacks", adopted)["stack"]
-    path = f"/stacks/thermostat-web-2/{made['id']}"
+    name = new_name()
+    adopted = {"stack_name": name, "adopt_stack_data": json.dumps(abandoned)}
+    path = f"/stacks/{name}/{stacks.ask('POST', '/stacks', adopted)['stack']['id']}"
     stacks.until(path, "ADOPT_COMPLETE")
     assert stacks.physical_ids(path) == web.ids
     assert stacks.outputs(path)["scale_out_url"] == url
@@ -372,7 +383,7 @@ def test_an_answer_that_is_lost_makes_nothing_twice(
 
     with unreliable(stack, catalogue, region, once) as paths:
         stacks = owners_stacks(heat)
-        path = stacks.create("thermostat-web", WEB, parameters)
+        path = stacks.create(new_name(), WEB, parameters)
         stacks.until(path, "CREATE_COMPLETE")
         counts = {noun: len(owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]) for noun in NOUNS}
         stacks.delete(path)
@@ -389,7 +400,7 @@ def test_what_was_made_while_all_answers_were_lost_is_found_by_the_rollback(
 
     with unreliable(stack, catalogue, region, of_the_first_creation) as paths:
         stacks = owners_stacks(heat)
-        path = stacks.create("thermostat-web-lost", WEB, parameters, disable_rollback=False)
+        path = stacks.create(new_name(), WEB, parameters, disable_rollback=False)
         stacks.until(path, "ROLLBACK_COMPLETE")
         assert left_of(owner) == []
         assert any("cannot be reached" in reason for reason in stacks.reasons(path, "group"))
@@ -499,14 +510,14 @@ def test_alarms_schedules_and_policies_of_every_kind_are_made_changed_and_switch
 def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
     owner: Party, stacks: Orchestration, parameters: Document
 ) -> None:
-    made = owner.application_credential(f"thermostat-web-{os.getpid()}")
+    made = owner.application_credential(f"{NAME}-{uuid.uuid4()}")
     credential = owner.api.post(
         "/v1/credentials", {"name": "handed", "type": "application_credential", **made}
     )
     template = WEB.replace("{get_resource: credential}", credential["id"]).replace(
         "  credential:\n    type: Thermostat::Credential\n", ""
     )
-    path = stacks.create("thermostat-web", template, parameters)
+    path = stacks.create(new_name(), template, parameters)
     stacks.until(path, "CREATE_COMPLETE")
     stacks.delete(path)
     assert owner.api.get(f"/v1/credentials/{credential['id']}")["status"] == "ok"
@@ -523,7 +534,7 @@ def test_the_example_with_alarms_of_aodh_follows_what_is_measured(
     owner: Party, telemetry: Telemetry, stacks: Orchestration, parameters: Document
 ) -> None:
     template = (EXAMPLES / "aodh.yaml").read_text()
-    path = stacks.create("thermostat-web-aodh", template, parameters)
+    path = stacks.create(new_name(), template, parameters)
     stacks.until(path, "CREATE_COMPLETE")
     web = Web(owner, stacks, path)
     web.resized(1)

@@ -1,4 +1,4 @@
-"""A way to the service on which answers get lost, after it has done what was asked."""
+"""A way to the service through somebody else, who passes everything on, or loses answers on the way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _OF_THE_CONNECTION = {"connection", "content-length", "date", "host", "server", "transfer-encoding"}
 
 Lost = Callable[[str, str, int], bool]
@@ -21,36 +21,46 @@ Lost = Callable[[str, str, int], bool]
 def losing_answers(url: str, lost: Lost) -> Iterator[tuple[str, list[str]]]:
     """Yield a URL behind which everything is as behind ``url``, but for answers that are ``lost``.
 
-    Beside it, the paths whose answers were.
+    Beside it, the paths whose answers were: what was asked for there has been done.
     """
-    paths: list[str] = []
-    with ThreadingHTTPServer((_HOST, 0), _handler_for(url, lost, paths)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://{_HOST}:{server.server_port}", paths
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def _handler_for(url: str, lost: Lost, paths: list[str]) -> type[BaseHTTPRequestHandler]:
     times: Counter[tuple[str, str]] = Counter()
+    paths: list[str] = []
+
+    def keeps(method: str, path: str) -> bool:
+        times[method, path] += 1
+        gone = lost(method, path, times[method, path])
+        if gone:
+            paths.append(path)
+        return not gone
+
+    with ThreadingHTTPServer((HOST, 0), handler_for(url, keeps)) as server, serving(server):
+        yield f"http://{HOST}:{server.server_port}", paths
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Have the server answer, until the end of the block."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def handler_for(
+    url: str, keeps: Callable[[str, str], bool] = lambda _method, _path: True
+) -> type[BaseHTTPRequestHandler]:
+    """Return what passes requests on to ``url``, and the answers that it ``keeps`` back to the sender."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._pass_on()
-
-        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815  (names that BaseHTTPRequestHandler calls)
-
-        def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {k: v for k, v in self.headers.items() if k.lower() not in _OF_THE_CONNECTION}
             answer = requests.request(self.command, url + self.path, data=body, headers=headers, timeout=40)
-            times[self.command, self.path] += 1
-            self.close_connection = True
-            if lost(self.command, self.path, times[self.command, self.path]):
-                paths.append(self.path)
+            if not keeps(self.command, self.path):
+                self.close_connection = True
                 return
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
@@ -59,6 +69,8 @@ def _handler_for(url: str, lost: Lost, paths: list[str]) -> type[BaseHTTPRequest
             self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
             self.wfile.write(answer.content)
+
+        do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815  (BaseHTTPRequestHandler calls them)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing: a path may hold a token."""
