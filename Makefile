@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-cloud bench bench-heat package deploy register token clean
+.PHONY: help run test check test-cloud bench bench-heat package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
 STAGE ?= prod
+ARCH ?= arm64
 PY := .venv/bin/python
 SOURCES := app.py chalicelib dev deploy heat_plugin tests
 export PORT
@@ -41,14 +42,17 @@ bench-heat: .venv/.complete ## time +1, +10, +50 on the real cloud that OS_CLOUD
 	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }
 	@$(PY) -m dev.bench_heat
 
-package: .venv/.complete ## make the bundle and its template in build/
-	@$(PY) -m deploy.package --stage $(STAGE) build
+package: .venv/.complete ## make the bundle and its template in build/; ARCH=x86_64, CACERT=... if need be
+	@$(PY) -m deploy.package --stage $(STAGE) --architecture $(ARCH) $(if $(CACERT),--cacert "$(CACERT)") build
 
 deploy: package ## deploy the bundle to the AWS account of the environment
 	@$(PY) -m deploy.deploy --stage $(STAGE) build
 
 register: .venv/.complete ## put URL=... into Keystone's catalogue, as the administrator OS_CLOUD=...; REMOVE=1 takes it out
 	@$(PY) -m deploy.register $(if $(REMOVE),--remove,--url "$(URL)")
+
+uninstall: .venv/.complete ## take a stage away but for its data; DELETE_DATA=<stage> takes that, too
+	@$(PY) -m deploy.uninstall --stage $(STAGE) --delete-data "$(DELETE_DATA)"
 
 token: .venv/.complete ## print a Keystone token of the demo's owner (simulated cloud)
 	@$(PY) -m dev.print_token

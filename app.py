@@ -13,6 +13,7 @@ and Lambda would then never import this module.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -39,8 +40,12 @@ from chalicelib.api import (
     webhooks,
 )
 from chalicelib.api.errors import as_error_document
+from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.flows import converge, sweep, watch
-from chalicelib.queue import ConvergeWork, JudgeWork, SweepWork, WatchWork, parse
+from chalicelib.queue import ConvergeWork, JudgeWork, SweepWork, WatchWork, Work, parse
+from chalicelib.telemetry import ERRORS, INTERNAL, UNAVAILABLE, about, on_behalf_of
+
+_log = logging.getLogger("chalicelib.app")  # below the logger that is configured
 
 app = Chalice(app_name="thermostat")
 
@@ -76,19 +81,49 @@ def errors_of_the_framework(event: Request, get_response: Callable[[Request], Re
 def tick(event: CloudWatchEvent) -> None:
     """Each minute: have every shard of the due-time index swept."""
     del event  # the schedule says nothing but that a minute has passed
-    sweep.tick(wiring.services())
+    services = wiring.services()
+    with on_behalf_of(f"req-{services.new_id()}"):
+        sweep.tick(services)
 
 
 @app.on_sqs_message(queue=f"thermostat-{os.environ.get('STAGE', 'local')}-work", batch_size=1)
-def work(event: SQSEvent) -> None:
-    """Each message: a round for a group, a shard's sweep or judging. A raise returns it to the queue."""
-    for record in event:
-        match parse(record.body):
-            case ConvergeWork(key=key, request_id=request_id):
-                converge.converge(wiring.services(), key, request_id)
-            case SweepWork(shard=shard):
-                sweep.sweep(wiring.services(), shard)
-            case WatchWork(share=share):
-                watch.watch(wiring.services(), share)
-            case JudgeWork(key=key):
-                watch.judge_promptly(wiring.services(), key)
+def work(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
+    """Each message: a round for a group, a shard's sweep or judging.
+
+    One that fails is named in the answer and comes again; the others of its batch are done.
+    """
+    failed = [record.to_dict()["messageId"] for record in event if not _done(record.body)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _done(body: str) -> bool:
+    """Do what a message asks for; return whether that went well."""
+    try:
+        asked = parse(body)
+    except Invalid as error:
+        _log.error("work that nobody knows: %s", error.detail, extra=about((ERRORS, 1), kind=INTERNAL))
+        return False
+    request_id = asked.request_id if isinstance(asked, ConvergeWork) else f"req-{wiring.new_id()}"
+    with on_behalf_of(request_id):
+        try:
+            _do(asked)
+        except Unavailable as error:
+            told = about((ERRORS, 1), kind=UNAVAILABLE, code=error.code)
+            _log.warning("the work was not done: %s", error.detail, extra=told)
+            return False
+        except Exception:  # noqa: BLE001 -- whatever it is, the others of the batch have their turn
+            _log.exception("the work could not be done", extra=about((ERRORS, 1), kind=INTERNAL))
+            return False
+    return True
+
+
+def _do(asked: Work) -> None:
+    match asked:
+        case ConvergeWork(key=key, request_id=request_id):
+            converge.converge(wiring.services(), key, request_id)
+        case SweepWork(shard=shard):
+            sweep.sweep(wiring.services(), shard)
+        case WatchWork(share=share):
+            watch.watch(wiring.services(), share)
+        case JudgeWork(key=key):
+            watch.judge_promptly(wiring.services(), key)

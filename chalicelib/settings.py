@@ -68,6 +68,7 @@ class Settings:
         public_url: what webhooks' URLs begin with; None takes it from each request.
         region: of AWS.
         history_days: how long executions and activities are kept.
+        metrics: whether log lines are made so that CloudWatch makes metrics of them.
     """
 
     stage: str
@@ -80,6 +81,7 @@ class Settings:
     limits: Limits
     history_days: int
     log_level: str
+    metrics: bool = True
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -101,6 +103,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         limits=_limits(reader),
         history_days=reader.number("HISTORY_DAYS", 90),
         log_level=reader.optional("LOG_LEVEL", _log_level) or "INFO",
+        metrics=reader.optional("METRICS", _metrics) != "none",
     )
     if reader.problems:
         raise Misconfigured(tuple(reader.problems))
@@ -237,3 +240,9 @@ def _log_level(text: str) -> str:
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
         raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
     return level
+
+
+def _metrics(text: str) -> str:
+    if text not in {"cloudwatch", "none"}:
+        raise ValueError("must be cloudwatch or none")
+    return text

@@ -53,7 +53,7 @@ from chalicelib.web import PublicWeb
 def settings() -> Settings:
     """Return the settings of this container; Misconfigured names all that is missing."""
     found = environment.read(os.environ)
-    logs.configure(found.log_level)
+    logs.configure(found.log_level, found.stage if found.metrics else None)
     return found
 
 

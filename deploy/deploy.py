@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from deploy.package import stage_name
-from deploy.parameters import PARAMETERS, missing
+from deploy.parameters import PARAMETERS, halves, missing
 
+_HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key"}
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -42,19 +43,26 @@ def deploy(stage: str, package: Path, bucket: str, environ: Mapping[str, str]) -
     if session.get_credentials() is None or session.region_name is None:
         raise Refused("AWS credentials or a region are missing: set AWS_PROFILE, or AWS_* variables.")
     cloudformation = session.client("cloudformation")
-    stack = f"thermostat-{stage}"
-    known = _parameters_of(cloudformation, stack)
-    lacking = missing(environ) if known is None else []
+    stack = stack_name(stage)
+    known = parameters_of(cloudformation, stack)
+    lacking = [] if known else missing(environ)  # one that was uninstalled has data, and no parameters
     if lacking:
         raise Refused(f"A new stack needs these environment variables: {', '.join(lacking)}.")
+    if halves(environ):
+        raise Refused("SUBNET_IDS and SECURITY_GROUP_IDS go together: set both, or neither.")
     template_url = _upload(session.client("s3"), package, bucket, stack)
     values = parameter_values(environ, known or frozenset())
-    _apply(cloudformation, stack, template_url, values, exists=known is not None)
+    apply(cloudformation, stack, {"TemplateURL": template_url}, values, exists=known is not None)
     found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def _parameters_of(cloudformation: Any, stack: str) -> AbstractSet[str] | None:
+def stack_name(stage: str) -> str:
+    """Return what the stack of a stage is called."""
+    return f"thermostat-{stage}"
+
+
+def parameters_of(cloudformation: Any, stack: str) -> AbstractSet[str] | None:
     """Return the parameters of the stack as it is, None where there is none; one never executed is none."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -97,20 +105,28 @@ def _upload(s3: Any, package: Path, bucket: str, stack: str) -> str:
     return f"{s3.meta.endpoint_url}/{bucket}/{template_key}"
 
 
-def _apply(
+def apply(
     cloudformation: Any,
     stack: str,
-    template_url: str,
+    template: Mapping[str, str],
     values: list[dict[str, Any]],
     *,
     exists: bool,
 ) -> None:
-    """Make a change set and execute it, unless it holds no changes."""
+    """Make a change set and execute it, unless it holds no changes, or would lose what owners have.
+
+    Args:
+        template: as CloudFormation takes it: its URL or its body.
+
+    Raises:
+        Refused: CloudFormation does not accept it, or it would replace or drop a table or the key.
+        WaiterError: CloudFormation gave up, and has rolled back.
+    """
     change_set = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=f"deploy-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}",
         ChangeSetType="UPDATE" if exists else "CREATE",
-        TemplateURL=template_url,
+        **template,
         Parameters=values,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )["Id"]
@@ -122,10 +138,30 @@ def _apply(
             raise Refused(f"CloudFormation does not accept the template: {reason or error}") from error
         cloudformation.delete_change_set(ChangeSetName=change_set)
         return
+    lost = losses(_changes(cloudformation, change_set))
+    if lost:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        raise Refused(f"This would replace or drop what holds data: {', '.join(lost)}. Nothing was changed.")
     cloudformation.execute_change_set(ChangeSetName=change_set)
     cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete").wait(
         StackName=stack
     )
+
+
+def _changes(cloudformation: Any, change_set: str) -> Iterator[Mapping[str, Any]]:
+    for page in cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set):
+        yield from page["Changes"]
+
+
+def losses(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return which tables and keys the changes of a change set would replace by empty ones, or let go of."""
+    found = (change.get("ResourceChange", {}) for change in changes)
+    return [
+        change["LogicalResourceId"]
+        for change in found
+        if change.get("ResourceType") in _HOLDS_DATA
+        and (change.get("Action") == "Remove" or change.get("Replacement") == "True")
+    ]
 
 
 def main() -> int:

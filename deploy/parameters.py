@@ -78,6 +78,11 @@ PARAMETERS = (
         says="INFO if empty.",
         pattern="DEBUG|INFO|WARNING|ERROR|CRITICAL",
     ),
+    Parameter(
+        variable="METRICS",
+        says="Whether CloudWatch makes metrics of the logs; cloudwatch if empty.",
+        pattern="cloudwatch|none",
+    ),
     *(
         Parameter(variable=f"QUOTA_{noun}", says="What each project may have at most.", pattern=_NUMBER)
         for noun in (
@@ -91,9 +96,33 @@ PARAMETERS = (
             "SCHEDULES",
         )
     ),
+    *(
+        Parameter(variable=variable, says=says, pattern=pattern)
+        for variable, says, pattern in (
+            (
+                "HTTPS_PROXY",
+                "The proxy through which https URLs are reached, AWS's too; none if empty.",
+                _URL,
+            ),
+            ("HTTP_PROXY", "The proxy through which http URLs are reached; none if empty.", _URL),
+            ("NO_PROXY", "Hosts and domains that are reached without, separated by commas.", "[^\\s]+"),
+        )
+    ),
+    Parameter(
+        variable="SUBNET_IDS",
+        says="Subnets to run in, separated by commas, for a cloud on a private network; none if empty.",
+        of_functions=False,
+        pattern="subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*",
+    ),
+    Parameter(
+        variable="SECURITY_GROUP_IDS",
+        says="Security groups to run in, separated by commas; needed with SUBNET_IDS.",
+        of_functions=False,
+        pattern="sg-[0-9a-f]+(,sg-[0-9a-f]+)*",
+    ),
     Parameter(
         variable="OPERATOR_TOPIC",
-        says="ARN of the SNS topic that is told when a message fails for good; none if empty.",
+        says="ARN of the SNS topic that every alarm tells; none if empty.",
         of_functions=False,
         pattern=_TOPIC,
     ),
@@ -119,3 +148,10 @@ def missing(environ: Mapping[str, str]) -> list[str]:
     lacking = [p.variable for p in PARAMETERS if p.needed and not environ.get(p.variable)]
     pairs = (("OS_USERNAME", "OS_USER_ID"), ("OS_PROJECT_NAME", "OS_PROJECT_ID"))
     return lacking + [" or ".join(pair) for pair in pairs if not any(environ.get(each) for each in pair)]
+
+
+def halves(environ: Mapping[str, str]) -> list[str]:
+    """Return what ``environ`` names without its other half: subnets, or security groups."""
+    network = ("SUBNET_IDS", "SECURITY_GROUP_IDS")
+    given = [each for each in network if environ.get(each)]
+    return given if len(given) == 1 else []

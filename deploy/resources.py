@@ -65,9 +65,16 @@ def table_request(names: Names, schema: TableSchema) -> dict[str, Any]:
 
 def cloudformation(stage: str) -> dict[str, Any]:
     """Return the template to merge into the one that Chalice packages."""
+    template = data(stage)
+    template["Resources"] |= _queues(Names(stage))
+    return template
+
+
+def data(stage: str) -> dict[str, Any]:
+    """Return a template of what owners' data is in: what stays when all else is taken away."""
     names = Names(stage)
-    resources = {_logical(schema): _table(names, schema) for schema in tables()}
-    return {"Resources": {**resources, **_queues(names), **_key(names)}}
+    held = {_logical(schema): _table(names, schema) for schema in tables()}
+    return {"Resources": {**held, **_key(names)}}
 
 
 def _logical(schema: TableSchema) -> str:
@@ -129,7 +136,8 @@ def _key(names: Names) -> dict[str, Any]:
         "SecretsKeyAlias": {
             "Type": "AWS::KMS::Alias",
             "Properties": {"AliasName": names.key, "TargetKeyId": {"Ref": "SecretsKey"}},
-        },
+        }
+        | _retained(),
     }
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from deploy.alarms import alarms
 from deploy.parameters import declarations, variables
 from deploy.policies import function_name
-from deploy.resources import Names, cloudformation
+from deploy.resources import cloudformation
 
 LOGICAL = {"api_handler": "APIHandler", "tick": "Tick", "work": "Work"}
 """What Chalice calls each function in its template."""
+
+_ROLES = ("ApiHandlerRole", "TickRole", "WorkRole")
+_FUNCTIONS_OF_STAGE = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:thermostat-*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,31 @@ _REFUSALS: Mapping[str, _Refusal] = {
 }
 
 
-def additions(stage: str) -> dict[str, Any]:
+WORK_AT_ONCE = 50
+"""Rounds, sweeps and judgings: as many calls of Nova at once at most, which a small cloud takes. A round of a
+settled group takes a second or two, so that is some thousand groups a minute."""
+
+CACERT = "openstack-ca.pem"
+"""The certificates of an owner's cloud in the bundle, if it is packaged with some."""
+
+
+def additions(stage: str, *, has_cacert: bool = False) -> dict[str, Any]:
     """Return the template that is merged into Chalice's: all of a stage but its functions and routes."""
     added = cloudformation(stage)
     added["Parameters"] = declarations()
-    added["Conditions"] = {"OperatorIsTold": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorTopic"}, ""]}]}}
-    added["Resources"]["FailedWorkAlarm"] = _failed_work_alarm(Names(stage))
-    added["Globals"] = {"Function": {"Environment": {"Variables": variables()}}}
+    added["Conditions"] = {
+        "OperatorIsTold": _is_given("OperatorTopic"),
+        "InNetwork": {"Fn::And": [_is_given("SubnetIds"), _is_given("SecurityGroupIds")]},
+    }
+    added["Resources"] |= alarms(stage) | {"NetworkPolicy": _network_policy()}
+    cacert = {"OS_CACERT": f"/var/task/{CACERT}"} if has_cacert else {}
+    network = {"Fn::If": ["InNetwork", _network(), {"Ref": "AWS::NoValue"}]}
+    added["Globals"] = {
+        "Function": {"Environment": {"Variables": variables() | cacert}, "VpcConfig": network}
+    }
     for function, logical in LOGICAL.items():
         added["Resources"][logical] = {"Properties": {"FunctionName": function_name(stage, function)}}
+    added["Resources"]["Work"]["Properties"]["Events"] = {"WorkSqsEventSource": {"Properties": _taking()}}
     # Chalice 1.34 names this log group after a function that it has renamed meanwhile.
     api_logs = {"Properties": {"LogGroupName": {"Fn::Sub": "/aws/lambda/${APIHandler}"}}}
     added["Resources"]["ApiHandlerLogGroup"] = api_logs
@@ -67,28 +87,58 @@ def additions(stage: str) -> dict[str, Any]:
     return added
 
 
-def _failed_work_alarm(names: Names) -> dict[str, Any]:
-    """Return the alarm that goes off while a message that failed too often lies in its queue.
+def _is_given(parameter: str) -> dict[str, Any]:
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
-    A queue that nobody has used for hours reports nothing: that is no alarm.
+
+def _taking() -> dict[str, Any]:
+    """Return how Lambda takes messages for the function that works.
+
+    The limit of its concurrency is one of taking messages, not of the function: a reserved concurrency would
+    let the queue's poller run into it, and each refusal counts as a delivery that failed.
     """
     return {
-        "Type": "AWS::CloudWatch::Alarm",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": WORK_AT_ONCE},
+    }
+
+
+def _network() -> dict[str, Any]:
+    return {
+        "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+        "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]},
+    }
+
+
+def _network_policy() -> dict[str, Any]:
+    """Return what lets Lambda place the functions in a network of one's own, and their code nothing of it.
+
+    Lambda asks with the function's role, before any resource has a name, so these are for all (*); a call
+    from within the function says which it is, and is denied. Source:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+    actions = [
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    itself = {"ArnLike": {"lambda:SourceFunctionArn": {"Fn::Sub": _FUNCTIONS_OF_STAGE}}}
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Condition": "InNetwork",
         "Properties": {
-            "AlarmName": names.dead_letters,
-            "AlarmDescription": "Work failed for good: see the messages in the queue and the logs of work.",
-            "Namespace": "AWS/SQS",
-            "MetricName": "ApproximateNumberOfMessagesVisible",
-            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["FailedWorkQueue", "QueueName"]}}],
-            "Statistic": "Maximum",
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": 0,
-            "TreatMissingData": "notBreaching",
-            "AlarmActions": {
-                "Fn::If": ["OperatorIsTold", [{"Ref": "OperatorTopic"}], {"Ref": "AWS::NoValue"}]
+            "PolicyName": "network",
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Action": actions, "Resource": "*"},
+                    {"Effect": "Deny", "Action": actions, "Resource": "*", "Condition": itself},
+                ],
             },
+            "Roles": [{"Ref": role} for role in _ROLES],
         },
     }
 

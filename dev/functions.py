@@ -4,6 +4,7 @@
     python -m dev.functions work                takes messages from the queue, one at a time
     python -m dev.functions tick                each minute (TICK_SECONDS)
 
+With ``--metrics-port`` each serves what it measures to Prometheus (``dev.metrics``), on loopback.
 Every process ends by itself when the one that started it is gone.
 """
 
@@ -26,6 +27,8 @@ from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, LocalDevServer, ThreadedHTTPServer, create_local_server
 
 from app import app, tick, work
+from chalicelib import wiring
+from dev.metrics import serve_metrics
 
 _log = logging.getLogger("chalicelib.dev")
 
@@ -68,7 +71,7 @@ def take_messages(stopping: threading.Event) -> None:
             MessageSystemAttributeNames=["All"],
         )
         for message in answer.get("Messages", []):
-            if run(lambda message=message: work(_sqs_event(message), None)):  # type: ignore[misc]
+            if not work(_sqs_event(message), None)["batchItemFailures"]:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
@@ -140,7 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dev.functions")
     parser.add_argument("function", choices=["api", "work", "tick"])
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--metrics-port", type=int)
     arguments = parser.parse_args()
+    wiring.settings()  # so that the logs are configured, and what is missing is said at once
+    if arguments.metrics_port is not None:
+        serve_metrics(arguments.metrics_port)
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

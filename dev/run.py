@@ -61,8 +61,12 @@ def _simulated_cloud(port: int) -> Iterator[dict[str, str]]:
 
 
 def _run(port: int, state: Path, user: Mapping[str, str], stop: threading.Event, *, demo: bool) -> int:
-    with Stack(port=port, state=state, service_user=user, settings={"TICK_SECONDS": _TICK}) as stack:
+    settings = {"TICK_SECONDS": _TICK}
+    with Stack(
+        port=port, state=state, service_user=user, settings=settings, metrics_port=_metrics_port(port)
+    ) as stack:
         print(f"Thermostat: {stack.url} (logs and state in {state.relative_to(Path.cwd())}/)", flush=True)
+        print(f"metrics: {stack.metrics_urls[0]} to {stack.metrics_urls[-1]}, one a function", flush=True)
         if demo:
             run_demo(stack.url, user["OS_AUTH_URL"], stop)
         if not stop.is_set():
@@ -70,6 +74,11 @@ def _run(port: int, state: Path, user: Mapping[str, str], stop: threading.Event,
         stop.wait()
         print("stopping", flush=True)
     return 0
+
+
+def _metrics_port(port: int) -> int:
+    """Return the first port of those at which the functions tell what they measure."""
+    return int(os.environ.get("METRICS_PORT", port + 10))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Self
 
 from deploy.resources import Names
 from dev.aws import LocalAws
+from dev.metrics import PATH
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,8 @@ def require_free(port: int, what: str) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise PortTaken(
-                f"Port {port} ({what}) is taken; choose others with PORT=... (three in a row)."
+                f"Port {port} ({what}) is taken; choose others with PORT=... (three in a row) "
+                "or METRICS_PORT=... (one for each function)."
             ) from error
 
 
@@ -90,7 +92,8 @@ class Function:
 class Stack:
     """The service from ``with`` to its end; what it stores lies in ``state``.
 
-    Listens on ``port`` (the API) and ``port + 1`` (the AWS stand-in), on loopback only.
+    Listens on ``port`` (the API) and ``port + 1`` (the AWS stand-in), on loopback only; given a
+    ``metrics_port``, on that and those after it, too: one for each function, in the order of ``functions``.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Stack:
         service_user: Mapping[str, str],
         workers: int = 4,
         settings: Mapping[str, str] | None = None,
+        metrics_port: int | None = None,
     ) -> None:
         """Prepare to run with the service user's OS_* variables, and further ``settings``."""
         self.url = f"http://{HOST}:{port}"
@@ -109,6 +113,7 @@ class Stack:
         self._port = port
         self._state = state
         self._workers = workers
+        self._metrics_port = metrics_port
         self._exits = ExitStack()
         self._aws = LocalAws(port=self.aws_port, state_dir=state / "aws")
         names = Names(_STAGE)
@@ -120,6 +125,7 @@ class Stack:
             "STAGE": _STAGE,
             "QUEUE_URL": f"{self._aws.url}/{_ACCOUNT}/{names.queue}",
             "KMS_KEY": names.key,
+            "METRICS": "none",  # CloudWatch is not here to make any of the logs
             **(settings or {}),
         }
 
@@ -148,6 +154,14 @@ class Stack:
         self._exits.close()
 
     @property
+    def metrics_urls(self) -> list[str]:
+        """Where Prometheus finds what each function measures, if it is to."""
+        first = self._metrics_port
+        return (
+            [] if first is None else [f"http://{HOST}:{first + n}{PATH}" for n in range(len(self.functions))]
+        )
+
+    @property
     def worker_pids(self) -> list[int]:
         """The processes that take messages, for those who kill them."""
         return [f.process.pid for name, f in self.functions.items() if name.startswith("work")]
@@ -163,6 +177,10 @@ class Stack:
 
     def _run(self, *arguments: str, name: str | None = None) -> None:
         label = name or arguments[0]
+        if self._metrics_port is not None:
+            port = self._metrics_port + len(self.functions)
+            require_free(port, f"the metrics of {label}")
+            arguments = (*arguments, "--metrics-port", str(port))
         function = Function(list(arguments), self.environment, self._state / f"{label}.log")
         self.functions[label] = function
         self._exits.callback(function.stop)

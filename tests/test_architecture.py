@@ -15,7 +15,7 @@ ALLOWED = {
     "core": {"core"},
     "ports": {"ports", "core"},
     "intake": {"intake", "core"},
-    "flows": {"flows", "core", "ports"},
+    "flows": {"flows", "core", "ports", "telemetry"},
     "tables": {"tables", "core", "ports", "recent"},
     "aws": set(),
     "queue": {"aws", "core", "ports"},
@@ -23,7 +23,8 @@ ALLOWED = {
     "web": {"core", "ports"},
     "sns": {"core", "ports"},
     "settings": {"core", "ports"},
-    "logs": set(),
+    "logs": {"telemetry"},
+    "telemetry": set(),
     "recent": set(),
     "openstack": {"openstack", "core", "ports", "recent", "settings"},
     "wiring": {
@@ -39,8 +40,8 @@ ALLOWED = {
         "settings",
         "logs",
     },
-    "api": {"api", "core", "flows", "intake", "ports", "wiring"},
-    "app": {"api", "core", "flows", "queue", "wiring"},
+    "api": {"api", "core", "flows", "intake", "ports", "telemetry", "wiring"},
+    "app": {"api", "core", "flows", "queue", "telemetry", "wiring"},
 }
 FOREIGN = {
     "core": {"cronsim"},  # pure: when a cron expression is due
@@ -55,6 +56,7 @@ FOREIGN = {
     "sns": {"cryptography"},
     "settings": set(),
     "logs": set(),
+    "telemetry": set(),
     "recent": set(),
     "openstack": {"keystoneauth1", "requests", "urllib3"},
     "wiring": set(),

@@ -96,6 +96,7 @@ def test_an_empty_variable_counts_as_missing() -> None:
         ("HISTORY_DAYS", "9" * 5000),
         ("QUOTA_GROUPS", " 7"),
         ("LOG_LEVEL", "LOUD"),
+        ("METRICS", "statsd"),
     ],
 )
 def test_a_malformed_variable_is_named(name: str, value: str) -> None:

@@ -25,9 +25,17 @@ from chalicelib import wiring
 from chalicelib.api.context import BODY_MAX_BYTES, Call, base_of, query_of
 from chalicelib.api.errors import error_response, response_of, response_of_answer, shortened
 from chalicelib.core.credential import Caller
-from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, TooLarge, Unauthenticated
+from chalicelib.core.errors import (
+    Forbidden,
+    Invalid,
+    ThermostatError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from chalicelib.intake.metrics.answer import Answer
 from chalicelib.ports import Services
+from chalicelib.telemetry import ERRORS, INTERNAL, UNAVAILABLE, about, on_behalf_of
 
 _log = logging.getLogger(__name__)
 
@@ -157,6 +165,13 @@ class _Handling:
 def _answer(request: Request, view: View, path_arguments: Mapping[str, str], handling: _Handling) -> Response:
     """Run a view, and turn what comes of it into a response."""
     request_id = f"req-{wiring.new_id()}"
+    with on_behalf_of(request_id):
+        return _answer_to(request_id, request, view, path_arguments, handling)
+
+
+def _answer_to(
+    request_id: str, request: Request, view: View, path_arguments: Mapping[str, str], handling: _Handling
+) -> Response:
     try:
         services = wiring.services()
         call = Call(
@@ -171,10 +186,11 @@ def _answer(request: Request, view: View, path_arguments: Mapping[str, str], han
         decoded = {} if handling.decode is None else {"body": handling.decode(call.raw_body)}
         reply = view(call, **path_arguments, **decoded)
     except ThermostatError as error:
-        _log.info("%s: %s %s", request_id, error.code, error.detail)
+        _log.info("refused: %s", error.detail, extra=_told(error, view.__name__))
         return _refused(request, error, request_id, handling)
     except Exception:  # noqa: BLE001 -- the boundary: Chalice would log the path, and a hook's path holds its token
-        _log.exception("%s: unexpected failure in %s", request_id, view.__name__)
+        told = about((ERRORS, 1), kind=INTERNAL, operation=view.__name__)
+        _log.exception("unexpected failure", extra=told)
         unexpected = ThermostatError(
             "internal", "Something went wrong here; the request id finds it in the log."
         )
@@ -182,6 +198,13 @@ def _answer(request: Request, view: View, path_arguments: Mapping[str, str], han
     if isinstance(reply, Answer):
         return response_of_answer(reply, request_id)
     return response_of(reply.document, reply.status, request_id, reply.headers)
+
+
+def _told(error: ThermostatError, operation: str) -> dict[str, Any]:
+    """Return the fields of a refusal's line. That we cannot serve a good request counts as an error."""
+    if isinstance(error, Unavailable):
+        return about((ERRORS, 1), kind=UNAVAILABLE, code=error.code, operation=operation)
+    return about(code=error.code, operation=operation)
 
 
 def _refused(request: Request, error: ThermostatError, request_id: str, handling: _Handling) -> Response:

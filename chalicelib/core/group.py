@@ -95,6 +95,7 @@ class Observed:
         pools_busy_since: since when a load balancer has been PENDING while something was due.
         outdated: members that count and are of another launch configuration than the group's.
         asked: what Heat was asked for last, of a group in Heat, until its effect is seen.
+        unsettled_since: since when the members are not as this generation wants them; None when they are.
     """
 
     generation: int = 0
@@ -106,6 +107,7 @@ class Observed:
     pool_trouble: Trouble | None = None
     pools_busy_since: datetime | None = None
     asked: Asked | None = None
+    unsettled_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ class StackTemplate:
         timeout_minutes: how long Heat may take to make or delete the stack.
     """
 
-    template: str | Mapping[str, Any]
+    template: str | Mapping[str, Any] = field(repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, Any] | None = field(default=None, repr=False)

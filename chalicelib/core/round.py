@@ -58,10 +58,12 @@ class Conclusion:
     Attributes:
         group: the group with what was observed, and, when a change completed, its cooldowns started anew.
         look_again_at: when the next round is due.
+        lag: for how long the members were not as they are wanted, up to this round.
     """
 
     group: Group
     look_again_at: datetime
+    lag: timedelta
 
 
 def back_off(kind: TroubleKind, attempts: int, jitter: float) -> timedelta:
@@ -100,7 +102,7 @@ def conclude(
         setback = _seen(group, plan)
     settled = plan is not None and plan.settled and setback is None and pool_setback is None
     trouble = None if settled else _trouble(group, setback, now, jitter)
-    before = group.observed
+    before, since = group.observed, _unsettled_since(group, now)
     pool_trouble, pools_busy_since = _pool_trouble(group, plan, pool_setback, now, jitter)
     observed = Observed(
         generation=group.generation,
@@ -112,6 +114,7 @@ def conclude(
         asked=before.asked,
         pool_trouble=pool_trouble,
         pools_busy_since=pools_busy_since,
+        unsettled_since=None if settled else since,
     )
     left = plan.pools.left if plan else ()
     former = tuple(id_ for id_ in group.former_pools if id_ not in left)
@@ -119,7 +122,15 @@ def conclude(
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
     look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at)
-    return Conclusion(group=after, look_again_at=look_again_at)
+    return Conclusion(group=after, look_again_at=look_again_at, lag=now - since)
+
+
+def _unsettled_since(group: Group, now: datetime) -> datetime:
+    """Return since when the members are not as wanted: the change, or when it was first seen; or ``now``."""
+    before = group.observed
+    if before.generation == group.generation and before.unsettled_since is not None:
+        return before.unsettled_since
+    return now if group.settled else group.updated_at
 
 
 def _seen(group: Group, plan: Plan) -> Setback | None:

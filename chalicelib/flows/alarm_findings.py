@@ -24,6 +24,7 @@ from chalicelib.flows.readings import Need, Readings
 from chalicelib.flows.scale import Ask
 from chalicelib.flows.together import Voice
 from chalicelib.ports import Services
+from chalicelib.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +135,8 @@ def _voice(
     try:
         policy = s.policies.get(alarm.project_id, policy_id)
     except NotFound:
-        _log.warning("alarm %s asks policy %s, which is gone", alarm.id, policy_id)
+        told = about(request_id=request_id, alarm_id=alarm.id, policy_id=policy_id)
+        _log.warning("the alarm asks a policy that is gone", extra=told)
         return ()
     event = Event(
         said=alarm.state.value,

@@ -29,6 +29,7 @@ from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.webhooks import hash_of
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
+from chalicelib.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def abandon(s: Services, group: Group, was: Alarm, entry: AlarmHistoryEntry, *, 
     try:
         _withdraw(s, was, s.credentials.get(group.project_id, group.credential_id), request_id)
     except (Conflict, Forbidden, Invalid, NotFound) as refusal:
-        _log.warning("alarm %s goes here, and perhaps stays in its backend: %s", was.id, refusal)
+        told = about(request_id=request_id, alarm_id=was.id, code=refusal.code)
+        _log.warning("the alarm goes here, and perhaps stays in its backend: %s", refusal, extra=told)
     s.alarms.delete(was, entry)
 
 
@@ -112,7 +114,8 @@ def as_seen(s: Services, alarm: Alarm, request_id: str) -> Alarm:
     try:
         reading = backend.read(_credential(s, alarm), alarm, request_id)
     except (ThermostatError, CredentialBroken) as error:
-        _log.info("alarm %s is shown as its backend last said: %s", alarm.id, error)
+        told = about(request_id=request_id, alarm_id=alarm.id)
+        _log.info("the alarm is shown as its backend last said: %s", error, extra=told)
         return alarm
     if reading is None:
         gone = "The backend has no such alarm any more. Change this one, and it is made again."

@@ -6,7 +6,6 @@ next one starts from what the cloud shows. Steps are bounded in number and time.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,11 +24,10 @@ from chalicelib.flows.heat_round import round_in_heat
 from chalicelib.flows.perform import perform
 from chalicelib.flows.round import Outcome, Round
 from chalicelib.flows.story import activity
+from chalicelib.flows.telling import ENDED, LEASE_LOST, tell_end, tell_round
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import Cloud, CloudRefused, CloudUnavailable, CredentialBroken
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost
-
-_log = logging.getLogger(__name__)
 
 _CHECK_IS_OLD = timedelta(hours=1)
 _LONGEST_DELAY_SECONDS = 900
@@ -49,7 +47,7 @@ def converge(s: Services, key: GroupKey, request_id: str) -> None:
     try:
         _run(s, lease, group, request_id, began)
     except LeaseLost:
-        _log.warning("group %s: the round outlived its lease and stopped", group.id)
+        tell_end(s, group, LEASE_LOST, request_id=request_id, began=began)
 
 
 def _run(s: Services, lease: Lease, group: Group, request_id: str, began: datetime) -> None:
@@ -71,8 +69,9 @@ def _run(s: Services, lease: Lease, group: Group, request_id: str, began: dateti
     if group.deleting and outcome.setback is None and the_plan is not None and the_plan.settled:
         _tell_what_is_left(s, group, the_plan, request_id)
         bury(s, lease, group)
+        tell_end(s, group, ENDED, request_id=request_id, began=began)
         return
-    _conclude(s, lease, group, outcome, request_id)
+    _conclude(s, lease, group, outcome, request_id, began)
 
 
 def _round_of_members(
@@ -166,7 +165,9 @@ def _note_credential(s: Services, credential: Credential, broken: CredentialBrok
         s.credentials.note(replace(checked, checked_at=now))
 
 
-def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request_id: str) -> None:
+def _conclude(
+    s: Services, lease: Lease, group: Group, outcome: Outcome, request_id: str, began: datetime
+) -> None:
     """Write down how the round leaves the group, and ask for the next one."""
     now = s.now()
     the_plan = outcome.plan
@@ -184,17 +185,7 @@ def _conclude(s: Services, lease: Lease, group: Group, outcome: Outcome, request
     _tell_news(s, group, conclusion.group, request_id)
     conclusion = _conclude_refresh(s, lease, group, outcome, conclusion, request_id)
     delay = conclusion.look_again_at - now
-    seen = conclusion.group.observed
-    _log.info(
-        "%s group %s at generation %d: %d of %d in service, %d steps, %s",
-        request_id,
-        group.id,
-        group.generation,
-        seen.in_service,
-        group.wanted_capacity(),
-        len(the_plan.steps) if the_plan else 0,
-        "settled" if seen.settled else f"looked at again in {delay.total_seconds():.0f} s",
-    )
+    tell_round(s, group, the_plan, outcome.setback, conclusion, request_id=request_id, began=began)
     # The message usually comes first; the group is due a little later, for the sweep, should it get lost.
     by_routine = conclusion.group.settled and delay >= REOBSERVE_AFTER
     due_at = conclusion.look_again_at if by_routine else now + delay + _SPARE

@@ -10,6 +10,7 @@ from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, Unauthen
 from chalicelib.core.ids import CredentialId
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
+from chalicelib.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ def _take_back(s: Services, caller: Caller, trust_id: str) -> None:
     try:
         s.identity.delete_trust(caller, trust_id)
     except (Forbidden, Unauthenticated, Unavailable):
-        _log.warning("a trust made by user %s could not be taken back", caller.user_id)
+        told = about(project_id=caller.project_id, user_id=caller.user_id)
+        _log.warning("a trust that is not kept could not be taken back", extra=told)
 
 
 def delete(s: Services, caller: Caller, credential_id: CredentialId) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.core.decision import Decision, Event
-from chalicelib.core.errors import Forbidden, NotFound
+from chalicelib.core.errors import Forbidden, NotFound, Unavailable
 from chalicelib.core.execution import Execution, Outcome, Rule
 from chalicelib.core.group import Group
 from chalicelib.core.resize import refused, resize
@@ -35,6 +35,7 @@ from chalicelib.flows.scale import Ask, log_execution, scale_first
 from chalicelib.ports import Services
 from chalicelib.ports.schedules import ScheduleKey
 from chalicelib.ports.storage import AlreadyDecided
+from chalicelib.telemetry import ERRORS, INTERNAL, UNAVAILABLE, about
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ def fire_due(s: Services, shard: int) -> None:
     due = list(_due(s, shard, now, last_begin))
     for schedule, found in sorted(due, key=lambda each: (each[1].due_at or now, each[0].id)):
         if s.now() > last_begin:
-            _log.warning("shard %d: schedules are left for the next minute", shard)
+            told = about(request_id=request_id, shard=shard)
+            _log.warning("schedules are left for the next minute", extra=told)
             return
         with _apart(schedule.id):
             _fire(s, schedule, found, now, request_id)
@@ -108,8 +110,10 @@ def _apart(schedule_id: str) -> Iterator[None]:
     """Let nothing that goes wrong with one schedule reach another."""
     try:
         yield
-    except Exception:  # noqa: BLE001 -- the boundary between owners: it is one schedule's trouble
-        _log.exception("schedule %s could not be fired", schedule_id)
+    except Exception as error:  # noqa: BLE001 -- the boundary between owners: it is one schedule's trouble
+        kind = UNAVAILABLE if isinstance(error, Unavailable) else INTERNAL
+        told = about((ERRORS, 1), kind=kind, schedule_id=schedule_id)
+        _log.exception("the schedule could not be fired", extra=told)
 
 
 def _fire(s: Services, schedule: Schedule, found: Pending, now: datetime, request_id: str) -> None:
@@ -150,7 +154,6 @@ def _acted(s: Services, firing: _Firing, group: Group) -> Execution:
                 execution = _policy_executed(s, firing, group, action)
     except AlreadyDecided as found:
         return found.execution
-    log_execution(execution)
     return execution
 
 
@@ -169,6 +172,7 @@ def _sizes_set(s: Services, firing: _Firing, group: Group, sizes: SetSizes) -> E
     except Forbidden as error:
         decision = refused(Outcome.QUOTA_EXCEEDED, Rule.QUOTA, error.detail, group)
         return _recorded(s, firing, group, decision)
+    log_execution(execution)
     if execution.outcome is Outcome.EXECUTED:
         nudge(s, group, firing.request_id)
     return execution
@@ -186,11 +190,13 @@ def _policy_executed(s: Services, firing: _Firing, group: Group, action: Execute
         execution_id=execution_id(firing.schedule, firing.due_at),
     )
     try:
-        return scale_first(s, ask)
+        execution = scale_first(s, ask)
     except NotFound:
         detail = f"The policy {action.policy_id}, which the schedule is to execute, is gone."
         decision = refused(Outcome.POLICY_GONE, Rule.EVENT, detail, group)
         return _recorded(s, firing, group, decision)
+    log_execution(execution)
+    return execution
 
 
 def _missed(group: Group, firing: _Firing, *, more: bool) -> Decision:
@@ -211,4 +217,5 @@ def _recorded(s: Services, firing: _Firing, group: Group, decision: Decision) ->
         s.groups.decide(group, group, execution)
     except AlreadyDecided as found:
         return found.execution
+    log_execution(execution)
     return execution

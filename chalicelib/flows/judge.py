@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.alarm_history import found as history_of
@@ -34,6 +35,7 @@ from chalicelib.flows.scale import Ask
 from chalicelib.flows.together import Voice, scale_together
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
+from chalicelib.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ def judge(
         with suppress(NotFound):  # the group has just ended: so will its alarms and policies
             heard = scale_together(s, key, speak)
             decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
-    _write_alarms(s, found, now)
+    _write_alarms(s, found, now, request_id)
     _remember(s, looks, decisions, now)
 
 
@@ -147,14 +149,24 @@ def _is_old_news(look: _Look, evaluation: Evaluation) -> bool:
     return same and made.made_at != evaluation.at
 
 
-def _write_alarms(s: Services, found: Sequence[Finding], now: datetime) -> None:
+def _write_alarms(s: Services, found: Sequence[Finding], now: datetime, request_id: str) -> None:
     """Write the alarms that are not as they were; one that somebody changed meanwhile is left to them."""
     for finding in found:
         if finding.new is finding.was:
             continue
         with suppress(Stale, NotFound):
             s.alarms.change(finding.was, finding.new, history_of(finding.was, finding.new, now))
-            _log.info("alarm %s: %s", finding.new.id, finding.new.state)
+            _log.info("alarm changed", extra=_told(finding.new, request_id))
+
+
+def _told(alarm: Alarm, request_id: str) -> dict[str, Any]:
+    return about(
+        request_id=request_id,
+        project_id=alarm.project_id,
+        group_id=alarm.group_id,
+        alarm_id=alarm.id,
+        state=alarm.state,
+    )
 
 
 def _remember(s: Services, looks: Sequence[_Look], decisions: dict[str, Decision], now: datetime) -> None:

@@ -23,6 +23,7 @@ from chalicelib.flows.alarm_findings import direction_in
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.scale import Ask, scale
 from chalicelib.ports import Services
+from chalicelib.telemetry import about
 
 _log = logging.getLogger(__name__)
 
@@ -105,5 +106,6 @@ def _asked(
     try:
         return scale(s, ask)
     except NotFound:
-        _log.info("alarm %s names policy %s, which is gone", alarm.id, policy_id)
+        told = about(request_id=request_id, alarm_id=alarm.id, policy_id=policy_id)
+        _log.info("the alarm asks a policy that is gone", extra=told)
         return None

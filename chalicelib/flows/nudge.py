@@ -8,6 +8,7 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.group import Group
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
+from chalicelib.telemetry import ERRORS, UNAVAILABLE, about
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +18,8 @@ def nudge(s: Services, group: Group, request_id: str) -> None:
     try:
         s.queue.converge_soon([key_of(group)], request_id)
     except Unavailable:
-        _log.warning("queue unavailable: group %s waits for the sweep", group.id)
+        told = about((ERRORS, 1), kind=UNAVAILABLE, request_id=request_id, group_id=group.id)
+        _log.warning("the queue does not answer: the group waits for the sweep", extra=told)
 
 
 def key_of(group: Group) -> GroupKey:

@@ -31,6 +31,7 @@ from chalicelib.core.sample import Batch, Measure, Rejection, Sample
 from chalicelib.core.series import Series
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
+from chalicelib.telemetry import ERRORS, SAMPLES_ACCEPTED, SAMPLES_REJECTED, UNAVAILABLE, about
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ def observe(s: Services, key: GroupKey, batch: Batch, *, default_batch_id: str) 
         if any(reading.series.metric in meters.fine for reading in readings.values()):
             _have_judged(s, key, now)
     rejected = tuple(Rejection(index=place, reason=verdicts[place]) for place in sorted(verdicts))
+    measures = ((SAMPLES_ACCEPTED, len(readings)), (SAMPLES_REJECTED, len(rejected)))
+    _log.info("samples", extra=about(*measures, project_id=key.project_id, group_id=key.group_id))
     return Observed(len(readings), rejected)
 
 
@@ -177,7 +180,8 @@ def _have_judged(s: Services, key: GroupKey, now: datetime) -> None:
     try:
         s.queue.judge_soon(key, period_of(now, FINE_SECONDS))
     except Unavailable:
-        _log.warning("queue unavailable: group %s waits for the minute's judging", key.group_id)
+        told = about((ERRORS, 1), kind=UNAVAILABLE, project_id=key.project_id, group_id=key.group_id)
+        _log.warning("the queue does not answer: the group waits for the minute's judging", extra=told)
 
 
 def _batch_name(batch: Batch, default_batch_id: str) -> bytes:

@@ -21,6 +21,7 @@ from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.ports import Services
 from chalicelib.ports.storage import AlreadyDecided
+from chalicelib.telemetry import DECISIONS, about
 
 _log = logging.getLogger(__name__)
 
@@ -76,15 +77,20 @@ def id_of(s: Services, ask: Ask) -> ExecutionId:
 
 def log_execution(execution: Execution) -> None:
     """Say in the log what a request to scale came to."""
-    _log.info(
-        "execution %s of policy %s on group %s: %s, %d to %d",
-        execution.id,
-        execution.policy_id,
-        execution.group_id,
-        execution.outcome,
-        execution.capacity_before,
-        execution.capacity_after,
+    told = about(
+        (DECISIONS, 1),
+        request_id=execution.request_id,
+        project_id=execution.project_id,
+        group_id=execution.group_id,
+        policy_id=execution.policy_id,
+        execution_id=execution.id,
+        source=execution.source,
+        outcome=execution.outcome,
+        capacity_before=execution.capacity_before,
+        capacity_after=execution.capacity_after,
+        retry_at=execution.retry_at,
     )
+    _log.info("decision", extra=told)
 
 
 def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:

@@ -14,6 +14,7 @@ from chalicelib.core.ids import ActivityId
 from chalicelib.core.policy import Webhook
 from chalicelib.core.source import Refusal, Source
 from chalicelib.ports import Services
+from chalicelib.telemetry import ERRORS, SOURCES_HEARD, SOURCES_SILENT, UNAVAILABLE, about
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ def heard(s: Services, webhook: Webhook, request_id: str) -> None:
     if was.silent_since is not None:
         detail = f"Webhook {webhook.name!r} is called again, after a silence since {was.silent_since:%FT%TZ}."
         back = _line(s, webhook, ActivityKind.SOURCE_HEARD, detail, request_id)
-    _note(s, webhook, was, now, back)
+    if _note(s, webhook, was, now, back) and back is not None:
+        told = about((SOURCES_HEARD, 1), request_id=request_id, **_names(webhook))
+        _log.info("a silent alarm source is heard again", extra=told)
 
 
 def refused(s: Services, webhook: Webhook, code: str) -> None:
@@ -58,16 +61,24 @@ def sweep(s: Services, shard: int) -> None:
         )
         line = _line(s, webhook, ActivityKind.SOURCE_SILENT, detail, f"req-{s.new_id()}")
         if s.webhooks.note(webhook, was.silenced(), line):
-            _log.warning("webhook %s of group %s: its source is silent", webhook.id, webhook.group_id)
+            told = about((SOURCES_SILENT, 1), request_id=line.request_id, **_names(webhook))
+            _log.warning("an alarm source is silent", extra=told)
 
 
-def _note(s: Services, webhook: Webhook, was: Source, now: Source, activity: Activity | None) -> None:
+def _note(s: Services, webhook: Webhook, was: Source, now: Source, activity: Activity | None) -> bool:
+    """Write the note; return whether it was ours that was written."""
     if now is was:
-        return
+        return False
     try:
-        s.webhooks.note(webhook, now, activity)
+        return s.webhooks.note(webhook, now, activity)
     except Unavailable:
-        _log.warning("webhook %s: what its source did was not noted", webhook.id)
+        told = about((ERRORS, 1), kind=UNAVAILABLE, **_names(webhook))
+        _log.warning("what an alarm source did was not noted", extra=told)
+        return False
+
+
+def _names(webhook: Webhook) -> dict[str, str]:
+    return {"project_id": webhook.project_id, "group_id": webhook.group_id, "webhook_id": webhook.id}
 
 
 def _line(s: Services, webhook: Webhook, kind: ActivityKind, detail: str, request_id: str) -> Activity:

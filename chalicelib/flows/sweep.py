@@ -7,6 +7,7 @@ import logging
 from chalicelib.flows import silence
 from chalicelib.flows.firing import fire_due
 from chalicelib.ports import Services, Share
+from chalicelib.telemetry import DUE_GROUPS, WORK_SECONDS, about
 
 _log = logging.getLogger(__name__)
 
@@ -16,8 +17,10 @@ _GROUPS_MAX = 1000
 
 def tick(s: Services) -> None:
     """Spread the tick's work over the shards of the indexes."""
+    began = s.now()
     s.queue.sweep_soon(range(s.limits.shards))
     s.queue.watch_soon([Share(shard=shard) for shard in range(s.limits.shards)])
+    _log.info("tick", extra=about((WORK_SECONDS, (s.now() - began).total_seconds()), work="tick"))
 
 
 def sweep(s: Services, shard: int) -> None:
@@ -25,9 +28,11 @@ def sweep(s: Services, shard: int) -> None:
 
     A group is due while it is unsettled, and when it was not looked at for long.
     """
-    keys = s.groups.due(shard, s.now(), _GROUPS_MAX)
+    began, request_id = s.now(), f"req-{s.new_id()}"
+    keys = s.groups.due(shard, began, _GROUPS_MAX)
     if keys:
-        s.queue.converge_soon(keys, request_id=f"req-{s.new_id()}")
-        _log.info("shard %d: %d groups due", shard, len(keys))
+        s.queue.converge_soon(keys, request_id=request_id)
     fire_due(s, shard)
     silence.sweep(s, shard)
+    measures = ((DUE_GROUPS, len(keys)), (WORK_SECONDS, (s.now() - began).total_seconds()))
+    _log.info("sweep", extra=about(*measures, work="sweep", shard=shard, request_id=request_id))

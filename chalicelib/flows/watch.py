@@ -22,6 +22,7 @@ from chalicelib.flows.attention import keep, looks_closely
 from chalicelib.flows.judge import judge
 from chalicelib.ports import Services, Share
 from chalicelib.ports.storage import GroupKey, Page
+from chalicelib.telemetry import ERRORS, INTERNAL, JUDGED_GROUPS, UNAVAILABLE, WORK_SECONDS, about
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def watch(s: Services, share: Share, part: int = _PART) -> None:
     What goes wrong with one group is logged and keeps no other from being judged; what there is no time for
     is passed on, too.
     """
-    late = s.now() + timedelta(seconds=s.limits.round_seconds)
+    began, judged = s.now(), 0
+    late = began + timedelta(seconds=s.limits.round_seconds)
     alarms = s.alarms.watched(share.shard, share.after, part)
     policies = s.policies.watched(share.shard, share.after, part)
     read = _read_until(alarms, policies)
@@ -57,9 +59,12 @@ def watch(s: Services, share: Share, part: int = _PART) -> None:
     for number, key in enumerate(sorted(watched, key=lambda key: key.group_id)):
         if number and s.now() > late:
             s.queue.watch_soon([share])
-            return
+            break
         _judge_alone(s, key, watched[key], cut=key.group_id == read)
         share = replace(share, after=key.group_id + _BEHIND)
+        judged = number + 1
+    measures = ((JUDGED_GROUPS, judged), (WORK_SECONDS, (s.now() - began).total_seconds()))
+    _log.info("watch", extra=about(*measures, work="watch", shard=share.shard))
 
 
 def judge_promptly(s: Services, key: GroupKey) -> None:
@@ -75,9 +80,11 @@ def _judge_alone(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> 
     try:
         _judge_whole(s, key, watched, cut=cut)
     except ThermostatError as error:
-        _log.warning("group %s was not judged: %s %s", key.group_id, error.code, error.detail)
+        told = about((ERRORS, 1), kind=UNAVAILABLE, code=error.code, **_names(key))
+        _log.warning("the group was not judged: %s", error.detail, extra=told)
     except Exception:  # noqa: BLE001 -- the boundary between owners: it is one group's trouble
-        _log.exception("group %s could not be judged", key.group_id)
+        told = about((ERRORS, 1), kind=INTERNAL, **_names(key))
+        _log.exception("the group could not be judged", extra=told)
 
 
 def _judge_whole(s: Services, key: GroupKey, watched: Watched, *, cut: bool) -> None:
@@ -114,6 +121,10 @@ def _by_group(
 
 def _reached(item: Alarm | Policy, end: GroupId | None) -> bool:
     return end is None or item.group_id <= end
+
+
+def _names(key: GroupKey) -> dict[str, str]:
+    return {"project_id": key.project_id, "group_id": key.group_id}
 
 
 def _key(item: Alarm | Policy) -> GroupKey:

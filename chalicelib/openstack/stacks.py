@@ -25,7 +25,7 @@ from chalicelib.core.member import GROUP_KEY, MEMBER_KEY, Resource, group_tag
 from chalicelib.openstack.translation import cloud_error, error_type, refused, twice
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
 
-CREATION_TIMEOUT_SECONDS = 30
+_CREATION_TIMEOUT_SECONDS = 30
 _PAGE_MAX = 200
 _MARKS = (GROUP_KEY, MEMBER_KEY)
 _DELETING = "DELETE_IN_PROGRESS"
@@ -53,9 +53,15 @@ class NameIsTaken(CloudRefused):
 class Stacks:
     """``ports.cloud.Cloud``, over an adapter that authenticates as the owner."""
 
-    def __init__(self, adapter: Adapter, page_size: int = _PAGE_MAX) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        page_size: int = _PAGE_MAX,
+        creation_timeout_seconds: float = _CREATION_TIMEOUT_SECONDS,
+    ) -> None:
         self._adapter = adapter
         self._page_size = page_size
+        self._creation_timeout_seconds = creation_timeout_seconds
         self._names: dict[ResourceId, str] = {}
 
     def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
@@ -83,7 +89,7 @@ class Stacks:
         with errors_of_heat():
             try:
                 answer = self._adapter.post(
-                    "/stacks", json=creation(order), timeout=CREATION_TIMEOUT_SECONDS, log=False
+                    "/stacks", json=creation(order), timeout=self._creation_timeout_seconds, log=False
                 )
             except NameTaken:
                 return self._of_earlier_try(order)
@@ -203,8 +209,7 @@ def creation(order: Order) -> dict[str, Any]:
     """
     if not isinstance(order.template, StackTemplate):
         raise TypeError("what is ordered of Heat is no stack")
-    marks = {key.replace(":", "_"): order.metadata[key] for key in _MARKS if key in order.metadata}
-    template = order.template.given(marks)
+    template = order.template.given(told(order.metadata))
     return {
         "stack_name": order.name,
         "template": template.template,
@@ -215,6 +220,11 @@ def creation(order: Order) -> dict[str, Any]:
         "disable_rollback": True,
         "tags": ",".join(_tags(order)),
     }
+
+
+def told(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters by which a stack learns its group and its member, if it declares them."""
+    return {key.replace(":", "_"): metadata[key] for key in _MARKS if key in metadata}
 
 
 def _tags(order: Order) -> tuple[str, ...]:

@@ -7,24 +7,32 @@ is a plain attribute; documents are one JSON string each, which round-trips exac
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import msgspec
-from pynamodb.attributes import Attribute
+from pynamodb.attributes import Attribute, NumberAttribute
 from pynamodb.constants import STRING
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, Projection
 from pynamodb.models import Model
 
+from chalicelib.core.errors import Unavailable
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+FORMAT = 1
+"""What rows are written as. Goes up with a change that earlier releases would misread, and with no other
+(docs/decisions/0009-upgrades.md); a row without the number is of format 1."""
 
 T = TypeVar("T")
 V = TypeVar("V", bound="DataclassInstance")
 E = TypeVar("E", bound=StrEnum)
+
+_FIRST = {"N": "1"}
 
 
 class DocumentAttribute(Attribute[T]):
@@ -106,9 +114,23 @@ class Row(Model):
 
     Attributes:
         table: the table's name, without the database's prefix.
+        row_format: what the row was written as.
     """
 
     table: ClassVar[str]
+
+    row_format = NumberAttribute(attr_name="v", null=True, default_for_new=FORMAT)
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Self:
+        """Return the row of an item; Unavailable if a later release wrote it, which would be misread."""
+        _require_known(data)
+        return super().from_raw_data(data)
+
+    def deserialize(self, attribute_values: dict[str, dict[str, Any]]) -> None:
+        """Take what an update left in an item; Unavailable if a later release wrote that."""
+        _require_known(attribute_values)
+        super().deserialize(attribute_values)
 
     @classmethod
     def of(cls, value: DataclassInstance, **more: Any) -> Self:
@@ -116,8 +138,9 @@ class Row(Model):
         return cls(**{field.name: getattr(value, field.name) for field in fields(value)}, **more)
 
     def to(self, type_: type[V]) -> V:
-        """Return the value that the row holds."""
-        return type_(**{field.name: getattr(self, field.name) for field in fields(type_)})
+        """Return the value that the row holds; what an earlier release did not write has its default."""
+        held = ((field, getattr(self, field.name)) for field in fields(type_))
+        return type_(**{f.name: value for f, value in held if value is not None or not _has_default(f)})
 
     def setting(self, names: Iterable[str]) -> list[Action]:
         """Return the actions that write these attributes of the row; one that is None is removed."""
@@ -126,6 +149,19 @@ class Row(Model):
             attributes[name].remove() if value is None else attributes[name].set(value)
             for name, value in ((name, getattr(self, name)) for name in names)
         ]
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
+
+
+def _require_known(item: Mapping[str, Any]) -> None:
+    if int(item.get("v", _FIRST)["N"]) > FORMAT:
+        raise Unavailable(
+            "storage.newer_release",
+            "This was written by a later release of the service than the one that answers.",
+            retry_after_seconds=30,
+        )
 
 
 def joined(owner: str, id_: str) -> str:

@@ -43,6 +43,11 @@ CREDENTIAL = Shape(
         "roles": Field(
             kind=LIST, says="The roles that a trust delegates.", items=text("A role."), updatable=False
         ),
+        "redelegation": Field(
+            kind=BOOLEAN,
+            says="Whether the trust may be passed on, as members that are stacks need it.",
+            updatable=False,
+        ),
         "application_credential_id": Field(
             kind=STRING, says="The id of the application credential.", updatable=False
         ),
@@ -89,7 +94,7 @@ _STACK = Field(
         "parameters": Field(kind=MAP, says="Its parameters."),
         "files": Field(kind=MAP, says="The files it refers to, by name."),
         "environment": Field(kind=MAP, says="Its environment."),
-        "timeout_minutes": Field(kind=INTEGER, says="How long a stack may take.", least=1),
+        "timeout_minutes": Field(kind=INTEGER, says="How long a stack may take.", least=1, most=1440),
         "tags": Field(kind=LIST, says="Tags.", items=text("A tag.")),
     },
 )
@@ -121,9 +126,13 @@ _LOAD_BALANCER = Field(
         ),
         "subnet_id": text("The subnet of the members' addresses."),
         "network": text("The network whose address is taken."),
-        "weight": Field(kind=INTEGER, says="The weight of each member.", default=1, least=0, most=256),
+        "weight": Field(kind=INTEGER, says="The weight of each member.", default=1, least=1, most=256),
         "drain_seconds": Field(
-            kind=INTEGER, says="How long a member drains before it is removed.", default=60, least=0
+            kind=INTEGER,
+            says="How long a member drains before it is removed.",
+            default=60,
+            least=0,
+            most=3600,
         ),
     },
 )
@@ -142,6 +151,32 @@ ROLLING = Field(
     },
 )
 
+_HEAT = Field(
+    kind=MAP,
+    says="In place of launch_configuration_id: the group of a stack, adjusted from outside.",
+    updatable=False,
+    fields={
+        "stack": Field(kind=STRING, says="The stack's name or id.", required=True),
+        "resource": Field(kind=STRING, says="The group's name in its template.", required=True),
+        "adjust": Field(
+            kind=STRING, says="How it is adjusted.", required=True, values=("parameter", "signal")
+        ),
+        "parameter": text("The parameter that sets the size."),
+        "policies": Field(
+            kind=LIST,
+            says="The stack's scaling policies.",
+            items=Field(
+                kind=MAP,
+                says="A policy.",
+                fields={
+                    "resource": Field(kind=STRING, says="Its name in the template.", required=True),
+                    "adjustment": Field(kind=INTEGER, says="By how much it scales.", required=True),
+                },
+            ),
+        ),
+    },
+)
+
 GROUP = Shape(
     noun="group",
     collection="/v1/groups",
@@ -150,11 +185,7 @@ GROUP = Shape(
         "launch_configuration_id": Field(
             kind=STRING, says="What members are made of.", constraint="thermostat.launch_configuration"
         ),
-        "heat": Field(
-            kind=MAP,
-            says="In place of launch_configuration_id: the group of a stack, adjusted from outside.",
-            updatable=False,
-        ),
+        "heat": _HEAT,
         "credential_id": Field(
             kind=STRING,
             says="How the service acts for the owner.",
@@ -177,14 +208,14 @@ GROUP = Shape(
         "removal_order": Field(
             kind=STRING,
             says="Which member goes first.",
-            default="oldest",
+            reset="oldest",
             values=("oldest", "newest", "oldest_configuration"),
         ),
         "availability_zones": Field(
-            kind=LIST, says="The zones that members are spread over.", default=[], items=text("A zone.")
+            kind=LIST, says="The zones that members are spread over.", reset=[], items=text("A zone.")
         ),
         "build_timeout": Field(
-            kind=INTEGER, says="Seconds that a member may take to build.", default=600, least=30, most=_DAY
+            kind=INTEGER, says="Seconds that a member may take to build.", reset=600, least=30, most=_DAY
         ),
         "load_balancers": Field(
             kind=LIST, says="Pools that members are added to.", reset=[], items=_LOAD_BALANCER

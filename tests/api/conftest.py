@@ -13,6 +13,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi
 from chalicelib.api.operation import OPERATIONS
+from chalicelib.logs import JsonFormatter
 from chalicelib.settings import ServiceUserSettings, Settings
 from tests.api.caller import Api, Estate
 from tests.api.contract import Contract
@@ -64,6 +65,7 @@ def api(
     api = Api(world=world, client=Client(app, project_dir=str(tmp_path)), contract=contract)
     yield api
     api.require_no_secret(caplog.text)
+    api.require_no_secret("\n".join(map(JsonFormatter(SETTINGS.stage).format, caplog.records)))
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi
 from chalicelib.api.operation import OPERATIONS
+from chalicelib.core.errors import Unavailable
 from tests.api.caller import Api, Estate
 from tests.api.conftest import SETTINGS
+from tests.logged import logged, metrics_of
 
 
 def test_the_versions(api: Api) -> None:
@@ -98,10 +100,34 @@ def test_links_hold_the_stage_that_stands_before_our_paths(
         assert f'"http://scale.example{stage}{estate.path(pattern).rstrip("/")}' in body
 
 
-def test_the_request_id_of_an_error_finds_it_in_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    answer = api.get("/v1/groups?x=1")
-    (line,) = [each for each in caplog.messages if answer.headers["x-openstack-request-id"] in each]
-    assert "autoscaling.request.query" in line
+def test_the_request_id_of_an_error_finds_it_in_the_log(api: Api) -> None:
+    with logged() as lines:
+        answer = api.get("/v1/groups?x=1")
+    (line,) = lines
+    assert line["request_id"] == answer.headers["x-openstack-request-id"]
+    assert (line["code"], line["operation"]) == ("autoscaling.request.query", "list_groups")
+    assert "_aws" not in line, "a caller's mistake is no error of the service"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        (Unavailable("tables.unavailable", "no", retry_after_seconds=1), "unavailable", 503),
+        (KeyError("x"), "internal", 500),
+    ],
+)
+def test_what_keeps_us_from_serving_is_an_error_by_kind(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str, status: int
+) -> None:
+    def fails() -> bool:
+        raise error
+
+    monkeypatch.setattr(api.world.services.usage, "reachable", fails)
+    with logged() as lines:
+        assert api.get("/healthcheck").status == status
+    (line,) = lines
+    assert metrics_of(line) == {"Errors": ({"stage": "of-the-test", "kind": kind}, 1)}
+    assert ("exception" in line) is (kind == "internal")
 
 
 def test_every_request_has_an_id_of_its_own(api: Api) -> None:

@@ -222,7 +222,8 @@ def test_a_change_lets_builds_be_tried_again_for_as_many_rounds_as_it_takes() ->
     assert group.may_create(NOW)
     once = after(group, MOVING).group
     assert once.may_create(NOW)
-    assert trouble_of(Conclusion(group=once, look_again_at=NOW)).attempts == 9
+    assert once.observed.trouble is not None
+    assert once.observed.trouble.attempts == 9
     assert after(once, MOVING).group.may_create(NOW)
 
 

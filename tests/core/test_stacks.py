@@ -202,7 +202,9 @@ def test_what_the_owner_gives_has_the_last_word() -> None:
 
 
 def test_what_a_template_says_of_itself_tells_no_secrets() -> None:
-    template = a_stack_template(parameters={"password": "hunter2"}, files={"f": "hunter2"})
+    template = a_stack_template(
+        template="# hunter2", parameters={"password": "hunter2"}, files={"f": "hunter2"}
+    )
     assert "hunter2" not in repr(replace(template, environment={"parameters": {"p": "hunter2"}}))
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import boto3
 
@@ -100,8 +100,14 @@ class Stage:
         self.function("Tick").invoke(schedule_event())
 
     def work(self, body: str) -> None:
-        """Hand a message to the function that works."""
-        self.function("Work").invoke(sqs_event(body))
+        """Hand a message to the function that works, which must not give it back."""
+        answer = self.function("Work").invoke(sqs_event(body))
+        assert answer == {"batchItemFailures": []}, f"{body} failed; its log is in {self._logs}"
+
+    def lines(self, logical: str) -> list[dict[str, Any]]:
+        """Return what a function has printed of our own lines."""
+        printed = (self._logs / f"{logical}.log").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in printed if line.startswith("{")]
 
     def let_pass_since_heard(self, project_id: str, webhook_id: str, *, seconds: int) -> None:
         """Put a watched webhook's row back in time, for nobody waits here for a real silence."""

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import boto3
 import pytest
 
-from deploy.deploy import Refused, deploy, parameter_values
+from deploy.deploy import Refused, deploy, losses, parameter_values
 from deploy.package import Package
+from deploy.uninstall import uninstall
 from dev import simulated
 from dev.aws import LocalAws
 from dev.client import Client
@@ -63,6 +64,37 @@ def test_a_deployed_stack_scales_a_group_by_itself(
 
     again = deploy(STAGE, made.bundle.parent, BUCKET, {})
     assert again == outputs, "nothing changed, and parameters that are not set stay"
+
+    left = uninstall(STAGE)
+    assert f"thermostat-{STAGE}-groups" in left
+    assert not boto3.client("lambda").list_functions()["Functions"]
+    (row,) = boto3.client("dynamodb").scan(TableName=f"thermostat-{STAGE}-groups")["Items"]
+    assert row["name"] == {"S": "a"}, "what owners have is kept"
+
+    uninstall(STAGE, delete_data=True)
+    assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    with pytest.raises(Refused, match="no stack"):
+        uninstall(STAGE)
+
+
+def test_what_would_lose_what_owners_have_is_found_in_a_change_set() -> None:
+    """The words are CloudFormation's: Replacement is text, and no part of additions and removals."""
+
+    def change(kind: str, name: str, action: str, **more: str) -> dict[str, object]:
+        found = {"ResourceType": kind, "LogicalResourceId": name, "Action": action, **more}
+        return {"Type": "Resource", "ResourceChange": found}
+
+    table, key, function = "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Lambda::Function"
+    changes: list[dict[str, object]] = [
+        change(table, "New", "Add"),
+        change(table, "Changed", "Modify", Replacement="False"),
+        change(table, "OtherKeys", "Modify", Replacement="True"),
+        change(table, "Dropped", "Remove"),
+        change(key, "SecretsKey", "Modify", Replacement="True"),
+        change(function, "Work", "Modify", Replacement="True"),
+        {"Type": "Hook"},
+    ]
+    assert losses(changes) == ["OtherKeys", "Dropped", "SecretsKey"]
 
 
 def test_a_new_stack_is_refused_while_parameters_are_missing(made: Package, empty_aws: LocalAws) -> None:

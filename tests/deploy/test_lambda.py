@@ -8,6 +8,7 @@ import pytest
 
 from deploy.policies import QUEUE
 from dev.simcloud import SimCloud
+from tests.deploy.events import sqs_event
 from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watch_group
 from tests.deploy.owner import (
     create_group,
@@ -25,7 +26,8 @@ from tests.deploy.owner import (
     use_signed_webhooks,
     work_until,
 )
-from tests.deploy.stage import Stage
+from tests.deploy.stage import STAGE, Stage
+from tests.logged import metrics_of
 
 
 def test_the_routes_answer_behind_the_template_s_handler(stage: Stage) -> None:
@@ -150,6 +152,22 @@ def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCl
     for alarm in (watching.both, watching.quick):
         api.delete(f"/v1/alarms/{alarm}")
     end_group(stage, api, group["id"])
+
+
+def test_what_the_functions_print_is_what_cloudwatch_makes_metrics_of(stage: Stage) -> None:
+    stage.tick()
+    stage.work(json.dumps({"kind": "sweep", "shard": 0}))
+    for logical, work in (("Tick", "tick"), ("Work", "sweep")):
+        found = [line for line in stage.lines(logical) if line["message"] == work]
+        dimensions, _ = metrics_of(found[-1])["WorkSeconds"]
+        assert dimensions == {"stage": STAGE, "work": work}
+        assert found[-1]["request_id"].startswith("req-")
+
+
+def test_a_message_that_fails_is_given_back(stage: Stage) -> None:
+    answer = stage.function("Work").invoke(sqs_event("no work of ours"))
+    (failed,) = answer["batchItemFailures"]
+    assert failed == {"itemIdentifier": sqs_event("x")["Records"][0]["messageId"]}
 
 
 def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage) -> None:

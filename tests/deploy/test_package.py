@@ -6,18 +6,23 @@ import json
 import re
 import sys
 import zipfile
+from pathlib import Path
 
+import certifi
 import pytest
 from cfnlint import lint_file  # type: ignore[import-untyped]
 
 from chalicelib import settings
 from chalicelib.tables.schema import tables
-from deploy.package import Package, stage_name
-from deploy.parameters import PARAMETERS, missing, variables
+from chalicelib.telemetry import METRICS
+from deploy.alarms import alarms_of
+from deploy.package import Package, Unpackaged, package, stage_name
+from deploy.parameters import PARAMETERS, halves, missing, variables
 from tests.deploy.packaged import PackagedTemplate
 from tests.deploy.stage import STAGE
 
 FUNCTIONS = {"APIHandler": "app.app", "Tick": "app.tick", "Work": "app.work"}
+QUEUES = ("WorkQueue", "FailedWorkQueue")
 
 
 def test_cfn_lint_has_nothing_to_say_of_the_template(made: Package) -> None:
@@ -63,20 +68,79 @@ def test_the_queue_gives_up_on_a_message_only_after_the_function_has(template: P
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["FailedWorkQueue", "Arn"]}
 
 
-def test_somebody_is_told_of_a_message_that_failed_for_good(template: PackagedTemplate) -> None:
-    """Whoever the optional topic tells; without one the alarm is still there to be seen."""
-    ((name, alarm),) = template.of_type("AWS::CloudWatch::Alarm").items()
-    assert name == "FailedWorkAlarm"
-    properties = alarm["Properties"]
-    (dimension,) = properties["Dimensions"]
-    assert dimension == {"Name": "QueueName", "Value": {"Fn::GetAtt": ["FailedWorkQueue", "QueueName"]}}
-    assert (properties["Threshold"], properties["ComparisonOperator"]) == (0, "GreaterThanThreshold")
-    told, topics, nobody = properties["AlarmActions"]["Fn::If"]
-    assert template.document["Conditions"][told] == {
-        "Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorTopic"}, ""]}]
-    }
-    assert (topics, nobody) == ([{"Ref": "OperatorTopic"}], {"Ref": "AWS::NoValue"})
+def test_only_the_messages_of_a_batch_that_failed_come_again(template: PackagedTemplate) -> None:
+    (events,) = template.resources["Work"]["Properties"]["Events"].values()
+    assert events["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_rounds_at_once_are_limited_where_messages_are_taken(template: PackagedTemplate) -> None:
+    """A reserved concurrency would have the poller run into it, until messages count as failed."""
+    (events,) = template.resources["Work"]["Properties"]["Events"].values()
+    assert events["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 50}
+    for function in FUNCTIONS:
+        assert "ReservedConcurrentExecutions" not in template.resources[function]["Properties"]
+
+
+def test_every_alarm_tells_whom_the_operator_names(template: PackagedTemplate) -> None:
+    """Without a topic the alarms are still there to be seen."""
+    found = template.of_type("AWS::CloudWatch::Alarm")
+    assert set(found) == {alarm.logical for alarm in alarms_of(STAGE)}
+    for alarm in found.values():
+        told, topics, nobody = alarm["Properties"]["AlarmActions"]["Fn::If"]
+        assert template.document["Conditions"][told] == {
+            "Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorTopic"}, ""]}]
+        }
+        assert (topics, nobody) == ([{"Ref": "OperatorTopic"}], {"Ref": "AWS::NoValue"})
+        assert alarm["Properties"]["OKActions"] == alarm["Properties"]["AlarmActions"]
     assert template.document["Parameters"]["OperatorTopic"]["Default"] == ""
+
+
+def test_alarms_look_at_what_is_there(template: PackagedTemplate) -> None:
+    """Functions and queues of the template, and metrics that lines of the log carry."""
+    own = {metric.name: metric for metric in METRICS}
+    names = {
+        "FunctionName": {template.resources[each]["Properties"]["FunctionName"] for each in FUNCTIONS},
+        "QueueName": {template.resources[each]["Properties"]["QueueName"] for each in QUEUES},
+    }
+    for alarm in alarms_of(STAGE):
+        if alarm.namespace == "Thermostat":
+            assert set(alarm.dimensions) == {"stage", *own[alarm.metric].dimensions}
+            assert alarm.dimensions["stage"] == STAGE
+        else:
+            ((dimension, value),) = alarm.dimensions.items()
+            assert value in names[dimension]
+
+
+def test_what_ends_a_function_and_a_tick_that_never_comes_are_alarming(template: PackagedTemplate) -> None:
+    by_metric = {(alarm.metric, str(alarm.dimensions.get("FunctionName"))) for alarm in alarms_of(STAGE)}
+    for function in FUNCTIONS:
+        name = template.resources[function]["Properties"]["FunctionName"]
+        assert {("Errors", name), ("Throttles", name)} <= by_metric
+    (stopped,) = [alarm for alarm in alarms_of(STAGE) if alarm.name == "tick-stopped"]
+    assert (stopped.below, stopped.threshold, stopped.missing) == (True, 1, "breaching")
+
+
+def test_the_functions_run_in_a_network_of_ones_own_if_one_is_named(template: PackagedTemplate) -> None:
+    condition, network, nowhere = template.document["Globals"]["Function"]["VpcConfig"]["Fn::If"]
+    assert nowhere == {"Ref": "AWS::NoValue"}
+    assert network == {
+        "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+        "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]},
+    }
+    policy = template.resources["NetworkPolicy"]
+    assert policy["Condition"] == condition
+    assert {role["Ref"] for role in policy["Properties"]["Roles"]} == set(template.of_type("AWS::IAM::Role"))
+    allowed, denied = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+    assert allowed["Action"] == denied["Action"], "what Lambda may do for a function, its code may not"
+    (who,) = denied["Condition"]["ArnLike"].values()
+    assert who["Fn::Sub"].endswith(":function:thermostat-*")
+
+
+def test_half_a_network_is_refused_before_anything_is_made() -> None:
+    assert halves({"SUBNET_IDS": "subnet-1"}) == ["SUBNET_IDS"]
+    assert halves({"SECURITY_GROUP_IDS": "sg-1"}) == ["SECURITY_GROUP_IDS"]
+    assert halves({"SUBNET_IDS": "subnet-1", "SECURITY_GROUP_IDS": "sg-1"}) == halves({}) == []
 
 
 def test_the_tick_comes_as_often_as_judging_counts_on(template: PackagedTemplate) -> None:
@@ -128,7 +192,8 @@ def test_every_setting_is_a_parameter_or_left_out_for_a_reason() -> None:
     fixed_with_the_resources = {"TABLE_PREFIX", "SHARDS"}
     matched_to_the_functions_time = {"STEPS_MAX", "ROUND_SECONDS", "LEASE_SECONDS", "ADOPTION_SECONDS"}
     the_rate_of_the_tick = {"TICK_SECONDS"}
-    assert asked == set(variables()) | (
+    read_by_those_who_connect = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
+    assert asked | read_by_those_who_connect == set(variables()) | (
         by_chalice_or_lambda
         | never_in_a_template
         | no_such_file_in_the_bundle
@@ -155,6 +220,51 @@ def test_the_bundle_is_small_compiled_and_without_tests_or_tools(made: Package) 
     assert "tzdata/zoneinfo/Europe/Ljubljana" in names, "Lambda has no time zones of its own"
     outside = ("tests/", "dev/", "deploy/", "pip/", "setuptools/", "botocore/data/ec2/", ".chalice/")
     assert not [name for name in names if name.startswith(outside)]
+
+
+@pytest.fixture(scope="module")
+def for_another_machine(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A package for arm64, whatever this machine is, that trusts certificates of its own."""
+    directory = tmp_path_factory.mktemp("arm")
+    (directory / "ca.pem").write_text(Path(certifi.where()).read_text(encoding="utf-8"), encoding="utf-8")
+    return package(STAGE, directory / "build", "arm64", directory / "ca.pem")
+
+
+@pytest.mark.timeout(600)
+def test_a_bundle_for_arm64_has_its_compiled_parts(for_another_machine: Package) -> None:
+    template = PackagedTemplate(for_another_machine.template)
+    for function in FUNCTIONS:
+        assert template.resources[function]["Properties"]["Architectures"] == ["arm64"]
+    with zipfile.ZipFile(for_another_machine.bundle) as bundle:
+        parts = [name for name in bundle.namelist() if name.endswith(".so")]
+        machines = {int.from_bytes(bundle.read(name)[18:20], "little") for name in parts}  # ELF's e_machine
+    assert parts
+    assert machines == {183}, "AArch64"
+
+
+@pytest.mark.timeout(600)
+def test_certificates_of_ones_own_lie_in_the_bundle_and_are_trusted(for_another_machine: Package) -> None:
+    template = PackagedTemplate(for_another_machine.template)
+    variables_of_template = template.document["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables_of_template["OS_CACERT"] == "/var/task/openstack-ca.pem"
+    with zipfile.ZipFile(for_another_machine.bundle) as bundle:
+        found = bundle.read("openstack-ca.pem").decode()
+    assert found == Path(certifi.where()).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_no_certificate_makes_no_package(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ca.pem").write_text(text)
+    with pytest.raises(Unpackaged, match="no certificates"):
+        package(STAGE, tmp_path / "build", cacert=tmp_path / "ca.pem")
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_private_key_is_not_packaged(tmp_path: Path) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    (tmp_path / "ca.pem").write_text(Path(certifi.where()).read_text(encoding="utf-8") + key)
+    with pytest.raises(Unpackaged, match="private key"):
+        package(STAGE, tmp_path / "build", cacert=tmp_path / "ca.pem")
 
 
 def test_a_new_stack_needs_to_be_told_where_the_cloud_is_and_who_we_are_there() -> None:

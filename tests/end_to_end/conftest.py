@@ -32,8 +32,11 @@ def where() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def stack(where: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state: Path = tmp_path_factory.mktemp("state")
-    port = free_ports(2)
-    with Stack(port=port, state=state, service_user=where.service_user, settings=_SETTINGS) as running:
+    port = free_ports(8)
+    user = where.service_user
+    with Stack(
+        port=port, state=state, service_user=user, settings=_SETTINGS, metrics_port=port + 2
+    ) as running:
         yield running
 
 

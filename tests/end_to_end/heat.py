@@ -193,7 +193,7 @@ def _configured(laboratory: Laboratory, state: Path, port: int) -> Path:
         "transport_url": f"{broker}/{_NAME}",
         "plugin_dirs": str(_PLUGIN),
         "num_engine_workers": "1",
-        "rpc_response_timeout": "15",
+        "rpc_response_timeout": "30",
         "enable_stack_abandon": "true",
         "enable_stack_adopt": "true",
     }

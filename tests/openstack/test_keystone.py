@@ -135,6 +135,18 @@ def test_a_trust_is_made_from_the_callers_token_and_works(site: Site, trust: Cre
     site.keystone().check(trust)
 
 
+def test_a_check_tells_the_roles_that_a_trust_comes_to_with_those_implied(
+    site: Site, trust: Credential
+) -> None:
+    assert site.keystone().check(trust) == {"member", "reader"}
+
+
+def test_a_trust_may_be_delegated_on_where_that_is_asked(site: Site, trust_for_stacks: Credential) -> None:
+    caller = site.caller()
+    path = f"/OS-TRUST/trusts/{trust_for_stacks.reference}"
+    assert site.as_caller(caller, "GET", path)["trust"]["redelegation_count"] == 1
+
+
 def test_a_role_that_the_caller_lacks_cannot_be_delegated(site: Site) -> None:
     with pytest.raises(Invalid, match="you lack one") as caught:
         site.keystone().create_trust(site.caller(), ["admin"])

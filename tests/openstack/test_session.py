@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import requests
 
 from chalicelib.core.ids import GroupId
 from chalicelib.core.launch import LaunchType
@@ -88,3 +92,70 @@ def test_nothing_secret_is_logged(site: Site, caplog: pytest.LogCaptureFixture) 
     assert "GET" in caplog.text
     for each in secrets:
         assert each not in caplog.text
+
+
+class Proxy(ThreadingHTTPServer):
+    """A proxy that notes what it is asked for, and passes it on."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Passing)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Passing(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_POST(self) -> None:
+        self.server.asked.append(self.path)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        directly = requests.Session()
+        directly.trust_env = False
+        answer = directly.post(self.path, data=body, headers={"Content-Type": "application/json"})
+        self.send_response(answer.status_code)
+        for name in ("Content-Type", "X-Subject-Token"):
+            self.send_header(name, answer.headers[name])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with Proxy() as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        yield proxy
+        proxy.shutdown()
+
+
+def test_a_proxy_that_the_environment_names_is_asked(sim: Site, proxy: Proxy) -> None:
+    assert sim.service_user().access().auth_token
+    assert proxy.asked == [f"{sim.settings.auth_url}/auth/tokens"]
+
+
+def test_what_is_to_be_reached_without_a_proxy_is(
+    sim: Site, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert sim.service_user().access().auth_token
+    assert proxy.asked == []
+
+
+def test_a_variable_that_is_empty_names_no_proxy(
+    sim: Site, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the template sets them where nobody named one."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    assert sim.service_user().access().auth_token
+    assert proxy.asked == []
