@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.core.errors import Conflict, NotFound
-from chalicelib.core.group import Observed
+from chalicelib.core.group import Observed, TroubleKind
 from chalicelib.core.heat import Adjust
-from chalicelib.core.ids import GroupId
+from chalicelib.core.ids import GroupId, PoolId
 from chalicelib.ports.storage import GroupKey, Lease, LeaseLost
-from tests.core.factories import NOW, a_member, a_stamp, seconds
+from tests.core.factories import NOW, a_member, a_stamp, a_trouble, seconds
 from tests.core.heat_factories import a_heat_target, an_asked
 from tests.tables.storage import QUOTA, Storage, key_of
 
@@ -61,6 +61,19 @@ def test_cooldowns_that_start_anew_are_a_change_that_stays_settled(storage: Stor
     assert storage.groups.conclude(storage.leased(was), was, seen, NOW)
     stored = storage.groups.get(was.project_id, was.id)
     assert (stored.cooldowns, stored.generation, stored.settled) == (seen.cooldowns, 2, True)
+
+
+def test_pools_that_were_left_are_forgotten_unless_the_group_changed_meanwhile(storage: Storage) -> None:
+    was = storage.a_stored_group(former_pools=(PoolId("pool-1"), PoolId("pool-2")))
+    trouble = a_trouble(TroubleKind.BALANCER)
+    observed = replace(was.observed, pool_trouble=trouble, pools_busy_since=NOW)
+    seen = replace(was, former_pools=(PoolId("pool-2"),), observed=observed)
+    assert storage.groups.conclude(storage.leased(was), was, seen, NOW)
+    assert storage.groups.get(was.project_id, was.id) == seen
+    lease = storage.leased(seen, "two")
+    changed = storage.groups.change(seen, replace(seen, name="new"), QUOTA, storage.an_activity())
+    assert not storage.groups.conclude(lease, seen, replace(seen, former_pools=()), NOW)
+    assert storage.groups.get(was.project_id, was.id) == changed
 
 
 def test_a_group_that_changed_during_the_round_is_due_at_once(empty_storage: Storage) -> None:
