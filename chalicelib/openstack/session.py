@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from keystoneauth1.access import AccessInfo
-from keystoneauth1.exceptions import ClientException
+from keystoneauth1.exceptions import ClientException, Unauthorized
 from keystoneauth1.identity import v3
 from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
@@ -63,12 +63,16 @@ class ServiceUser(BaseAuthPlugin):
     def access(self) -> AccessInfo:
         """Return a token, with what it comprises, that lives for some minutes yet.
 
+        A password that is not accepted is read anew for the next call: it may have been rotated since.
+
         Raises:
             CloudUnavailable: Keystone refuses the user (which is ours to mend), or does not answer.
         """
         try:
             return twice(lambda: self._password.get_access(self.session))
         except ClientException as error:
+            if isinstance(error, Unauthorized):
+                self.__dict__.pop("_password", None)
             raise not_asked("Keystone gives Thermostat's own service user no token", error) from error
 
     def renew(self, instead_of: AccessInfo) -> AccessInfo:
