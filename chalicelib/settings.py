@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.ports import Limits
 from chalicelib.ports.alarms import ALARMS_OF_GROUP_MAX
 from chalicelib.ports.samples import SAMPLES_SHARDS_MAX
@@ -138,6 +139,13 @@ def _limits(reader: _Reader) -> Limits:
             credentials=reader.number("QUOTA_CREDENTIALS", 50),
             alarms=reader.number("QUOTA_ALARMS", 100),
             schedules=reader.number("QUOTA_SCHEDULES", 125),
+        ),
+        rates=Rates(
+            webhook=reader.number("RATE_WEBHOOK", 120),
+            intake=reader.number("RATE_INTAKE", 6000),
+            project_webhooks=reader.number("RATE_PROJECT_WEBHOOKS", 3000),
+            project_samples=reader.number("RATE_PROJECT_SAMPLES", 30_000),
+            project_calls=reader.number("RATE_PROJECT_CALLS", 6000),
         ),
         shards=reader.number("SHARDS", 8),
         steps_max=reader.number("STEPS_MAX", 50),

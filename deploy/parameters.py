@@ -91,6 +91,10 @@ PARAMETERS = (
             "SCHEDULES",
         )
     ),
+    *(
+        Parameter(variable=f"RATE_{what}", says="How many calls a minute are taken.", pattern=_NUMBER)
+        for what in ("WEBHOOK", "INTAKE", "PROJECT_WEBHOOKS", "PROJECT_SAMPLES", "PROJECT_CALLS")
+    ),
     Parameter(
         variable="OPERATOR_TOPIC",
         says="ARN of the SNS topic that is told when a message fails for good; none if empty.",

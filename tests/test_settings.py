@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.ports import Limits
 from chalicelib.settings import Misconfigured
 
@@ -152,6 +153,7 @@ def test_what_is_set_is_used() -> None:
             "OS_INTERFACE": "internalURL",
             "OS_CACERT": "/etc/ca.pem",
             "QUOTA_MEMBERS": "5",
+            "RATE_WEBHOOK": "7",
             "STEPS_MAX": "7",
             "SAMPLES_DAYS": "3",
             "SAMPLES_SHARDS": "64",
@@ -162,6 +164,7 @@ def test_what_is_set_is_used() -> None:
     assert read.public_url == "https://scale.example"
     assert read.log_level == "DEBUG"
     assert (read.limits.quota.members, read.limits.steps_max) == (5, 7)
+    assert read.limits.rates == Rates(webhook=7)
     assert (read.limits.samples_days, read.limits.samples_shards) == (3, 64)
     user = read.service_user
     assert (user.user_id, user.region_name, user.interface) == ("u1", "RegionOne", "internal")

@@ -18,6 +18,7 @@ from chalicelib.core.errors import (
     Stale,
     ThermostatError,
     TooLarge,
+    TooOften,
     Unauthenticated,
     Unavailable,
 )
@@ -34,6 +35,7 @@ _STATUSES: Mapping[type[ThermostatError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ThermostatError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -26,6 +26,7 @@ from chalicelib.api.context import BODY_MAX_BYTES, Call, base_of, query_of
 from chalicelib.api.errors import error_response, response_of, response_of_answer, shortened
 from chalicelib.core.credential import Caller
 from chalicelib.core.errors import Forbidden, Invalid, ThermostatError, TooLarge, Unauthenticated
+from chalicelib.flows import rates
 from chalicelib.intake.metrics.answer import Answer
 from chalicelib.ports import Services
 
@@ -204,6 +205,7 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
 
     Raises:
         Unauthenticated, Forbidden: there is no token, or it lacks the role.
+        TooOften: the project asks more often than is allowed.
     """
     if access is Access.OPEN:
         return None
@@ -214,6 +216,7 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
     if not caller.roles & access.value:
         wanted = " or ".join(sorted(access.value))
         raise Forbidden("token.role", f"This needs the role {wanted} in the project.")
+    rates.admit_call(services, caller.project_id)
     return caller
 
 

@@ -9,6 +9,7 @@ from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
 from tests.fakes.policy_states import FakePolicyStates
+from tests.fakes.rates import FakeTallies
 from tests.fakes.samples import FakeFolds, FakeIntakes, FakeMeters
 from tests.fakes.schedules import FakeSchedules
 from tests.fakes.services import FakeQueue, FakeVault
@@ -31,6 +32,7 @@ __all__ = [
     "FakeQueue",
     "FakeSchedules",
     "FakeSns",
+    "FakeTallies",
     "FakeUsage",
     "FakeVault",
     "FakeWeb",

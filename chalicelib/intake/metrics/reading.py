@@ -13,6 +13,7 @@ from chalicelib.core.errors import (
     NotFound,
     ThermostatError,
     TooLarge,
+    TooOften,
     Unauthenticated,
     Unavailable,
 )
@@ -36,6 +37,7 @@ _STATUSES: tuple[tuple[type[ThermostatError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooOften, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
@@ -59,12 +61,7 @@ def check_count(values: int) -> None:
 
 
 def status_of(error: ThermostatError) -> HTTPStatus:
-    """Return the status of a refused request.
-
-    What is forbidden for a while only is 429: all senders know that they may try it again.
-    """
-    if isinstance(error, Forbidden) and error.retry_after_seconds is not None:
-        return HTTPStatus.TOO_MANY_REQUESTS
+    """Return the status of a refused request."""
     found = (status for kind, status in _STATUSES if isinstance(error, kind))
     return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
 
