@@ -14,6 +14,7 @@ from chalicelib.core.ids import GroupId, ProjectId, ResourceId, UserId
 from chalicelib.core.launch import LaunchType
 from chalicelib.core.member import GROUP_KEY, Resource
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
+from tests.kept_secrets import keep
 
 
 class Fault(StrEnum):
@@ -178,7 +179,7 @@ class FakeIdentity:
 
     def add(self, token: str, project: str, *roles: str) -> None:
         """Make a token known."""
-        self.callers[token] = Caller(
+        self.callers[keep(token)] = Caller(
             user_id=UserId(f"user-of-{project}"),
             project_id=ProjectId(project),
             roles=frozenset(roles),

@@ -25,6 +25,7 @@ from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity
 from tests.fakes.monitoring import FakeMonitoring
+from tests.kept_secrets import keep
 
 QUOTA = Quota(
     groups=10,
@@ -102,7 +103,7 @@ class World:
             limits=self.limits,
             now=lambda: self.clock.now,
             new_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}",
-            new_token=lambda: f"{next(tokens):043d}",
+            new_token=lambda: keep(f"{next(tokens):043d}"),
             jitter=lambda: 0.5,
             sleep=self.clock.pass_,
         )

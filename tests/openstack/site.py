@@ -24,6 +24,7 @@ from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports.cloud import Order
 from chalicelib.settings import ServiceUserSettings
 from dev.simcloud import IMAGE_ID, PASSWORD, SimCloud
+from tests.kept_secrets import keep
 
 NOW = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 REQUEST_ID = "req-6f8d1f0e-2f1b-4a7c-9a53-0b7a5f1d2c3e"
@@ -33,7 +34,7 @@ class PlainVault:
     """A vault that seals nothing, but opens only what was sealed for the same project and id."""
 
     def seal(self, project_id: ProjectId, id_: str, secret: str) -> str:
-        return f"{project_id}/{id_}/{secret}"
+        return f"{project_id}/{id_}/{keep(secret)}"
 
     def open(self, project_id: ProjectId, id_: str, sealed: str) -> str:
         return sealed.removeprefix(f"{project_id}/{id_}/")
