@@ -1,9 +1,10 @@
 """Secrets that the tests make are kept, and so is all that is logged: none may be found in the other.
 
-A plugin of pytest that looks when a run ends. Whatever makes a secret in the tests hands it to ``keep``: the services in memory, the
-simulated clouds, the callers of a running stack. What is logged in this process is kept as it is logged, at
-every level and whether or not anybody listens; processes that tests start leave log files, which are
-``watched``. With xdist each process looks at its own, and the one that was started tells of all.
+A plugin of pytest that looks when a run ends. Whatever makes a secret in the tests hands it to ``keep``: the
+services in memory, the simulated clouds, the callers of a running stack. What is logged in this process is
+kept as it is logged, at every level and whether or not anybody listens; processes that tests start leave log
+files, which are ``watched``. With xdist each process looks at its own, and the one that was started tells of
+all.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ from chalicelib.core.sample import Rejection
 VALUES_MAX = 50_000
 """How many values one request may hold; a histogram has one for each bucket that is not empty."""
 
+PARTS_MAX = 100_000
+"""How many lines, metrics and the like are looked at in one request, whether or not they hold values."""
+
 REASONS_MAX = 5
 """How many reasons a refusal tells; senders log them, and the rest are most often the same."""
 
@@ -58,6 +61,12 @@ def check_count(values: int) -> None:
     """Raise TooLarge when a request holds more values than are read."""
     if values > VALUES_MAX:
         raise TooLarge("intake.too_many_values", f"A request has at most {VALUES_MAX} values; send several.")
+
+
+def check_parts(parts: int) -> None:
+    """Raise TooLarge when a request consists of more parts than are looked at."""
+    if parts > PARTS_MAX:
+        raise TooLarge("intake.too_many_parts", f"A request has at most {PARTS_MAX} lines or metrics.")
 
 
 def status_of(error: ThermostatError) -> HTTPStatus:
