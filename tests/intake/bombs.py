@@ -1,6 +1,6 @@
-"""Requests with samples that are small to send and dear to read, and a process that reads them with little memory.
+"""Requests with samples that are small to send and dear to read, and what reads them with little memory.
 
-    python -m tests.intake.bombs        prints what came of each, as JSON
+python -m tests.intake.bombs        prints what came of each, as JSON
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import resource
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from chalicelib.api.samples import _INFLATED_MAX_BYTES as INFLATED_MAX_BYTES
@@ -88,8 +89,8 @@ def main() -> None:
     inflated(gzip.compress(b"-"), 1)
     for module, headers in ((otlp, IN_PROTOBUF), (otlp, IN_JSON)):  # what is imported when first needed
         module.parse(b"" if headers is IN_PROTOBUF else b"{}", headers, {}, NOW)
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        used = int(statm.read().split()[0]) * resource.getpagesize()
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    used = int(pages) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
     print(json.dumps(outcomes()))
 
