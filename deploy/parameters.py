@@ -62,6 +62,11 @@ PARAMETERS = (
         pattern="(public|internal|admin)(URL)?",
     ),
     Parameter(
+        variable="OS_ENDPOINT_HOSTS",
+        says="The only hosts, separated by commas, that the catalog may lead to; any if empty.",
+        pattern="[A-Za-z0-9.:, -]+",
+    ),
+    Parameter(
         variable="PUBLIC_URL",
         says="What webhooks' URLs begin with, for a domain of one's own; as requested if empty.",
         pattern=_URL,
