@@ -46,6 +46,7 @@ TABLES: Mapping[str, Actions] = {
         "intakes": ("GetItem", "PutItem", "DeleteItem"),
         "intake-tokens": ("GetItem", "PutItem", "DeleteItem"),
         "meters": ("GetItem", "PutItem"),
+        "rates": ("UpdateItem",),
     },
     "tick": {},
     # Rounds, sweeps and judging. They make nothing that owners ask for; what they decide, they write as

@@ -12,6 +12,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 
+from chalicelib.openstack.endpoints import stay_there
 from chalicelib.openstack.translation import not_asked, twice
 from chalicelib.settings import ServiceUserSettings
 
@@ -27,6 +28,7 @@ class ServiceUser(BaseAuthPlugin):
             was answered with 401, under a fresh token.
         keystone: the URL of Keystone's v3 API.
         region_name, interface: which endpoints are used.
+        endpoint_hosts: on which hosts alone; none is any.
     """
 
     def __init__(self, settings: ServiceUserSettings, password: Callable[[], str]) -> None:
@@ -34,6 +36,7 @@ class ServiceUser(BaseAuthPlugin):
         self.keystone = settings.auth_url
         self.region_name = settings.region_name
         self.interface = settings.interface
+        self.endpoint_hosts = settings.endpoint_hosts
         self.session = Session(
             auth=self,
             verify=settings.cacert or True,
@@ -41,6 +44,7 @@ class ServiceUser(BaseAuthPlugin):
             user_agent="thermostat",
             connect_retries=0,
         )
+        self.session.session.hooks["response"].append(stay_there)
         self._settings = settings
         self._read_password = password
         self._renewing = threading.Lock()
