@@ -294,6 +294,28 @@ def asked_of_nova(order: Order) -> Any:
     return request.json()
 
 
+def test_addresses_are_shown_in_novas_order_fixed_and_floating() -> None:
+    shown = {
+        "id": NOBODY,
+        "addresses": {
+            "dmz": [
+                {"addr": "2001:db8::1", "version": 6, "OS-EXT-IPS:type": "fixed"},
+                {"addr": "10.0.0.4", "version": 4, "OS-EXT-IPS:type": "fixed"},
+            ],
+            "net": [{"addr": "203.0.113.4", "version": 4, "OS-EXT-IPS:type": "floating"}],
+        },
+    }
+    with requests_mock.Mocker() as http:
+        http.get(f"{URL}/servers/{NOBODY}", json={"server": shown})
+        server = over_http().resource(NOBODY)
+    assert server is not None
+    assert [(a.network, a.address, a.version, a.fixed) for a in server.addresses] == [
+        ("dmz", "2001:db8::1", 6, True),
+        ("dmz", "10.0.0.4", 4, True),
+        ("net", "203.0.113.4", 4, False),
+    ]
+
+
 def test_a_server_whose_cell_is_down_is_shown_as_far_as_it_is_known(group_id: GroupId) -> None:
     """See "Handling Down Cells" in Nova's API guide: since 2.69 most fields are missing then."""
     document = {"id": "s1", "status": "UNKNOWN", "tenant_id": "p1", "created": "2026-11-22T16:00:00Z"}
