@@ -14,11 +14,13 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.group import Freeze, Group
 from chalicelib.core.sample import Batch, Sample, one
 from chalicelib.flows import groups, sweep
+from chalicelib.flows.converge import converge
 from chalicelib.flows.observe import observe
 from chalicelib.flows.scale import Ask, scale
 from chalicelib.flows.watch import watch
 from chalicelib.ports import Share
 from chalicelib.ports.cloud import CredentialBroken
+from chalicelib.ports.storage import LeaseLost
 from tests.core import factories
 from tests.fake_cloud import Fault
 from tests.logged import Lines, logged, metrics_of
@@ -185,7 +187,7 @@ def test_a_tick_and_its_sweeps_say_how_much_they_found(world: World) -> None:
 
 
 class Broken:
-    """Alarms that cannot be read."""
+    """A port that fails whatever is asked of it."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -209,6 +211,14 @@ def test_a_group_that_could_not_be_judged_is_an_error(world: World, error: Excep
             watch(services, Share(shard=shard))
     assert measured(lines, "Errors") == [({"kind": kind}, 1)]
     assert sum(number for _, number in measured(lines, "JudgedGroups")) == 1
+
+
+def test_a_round_that_outlived_its_lease_warns(world: World) -> None:
+    world.with_group(desired_capacity=1)
+    with logged() as lines:
+        converge(replace(world.services, activities=Broken(LeaseLost())), key(), "req-8")
+    (line,) = lines.said("round")
+    assert (line["level"], line["result"], line["request_id"]) == ("WARNING", "lease_lost", "req-8")
 
 
 def test_samples_are_counted_by_batch(world: World) -> None:
