@@ -66,8 +66,6 @@ def begin(
 
 
 def _require_free(s: Services, group: Group) -> None:
-    if group.heat is not None:
-        raise Conflict("group.in_heat", "The members of this group are Heat's to replace: update its stack.")
     if group.deleting:
         raise Conflict("group.deleting", "The group is being deleted.")
     if under_way(s, group) is not None:

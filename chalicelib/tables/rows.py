@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """What rows are written as. Goes up with a change that earlier releases would misread, and with no other
-(docs/decisions/0009-upgrades.md); a row without the number is of format 1."""
+(docs/decisions/0015-upgrades.md); a row without the number is of format 1."""
 
 T = TypeVar("T")
 V = TypeVar("V", bound="DataclassInstance")

@@ -57,6 +57,7 @@ class Estate:
     intake_token: str
     schedule_id: str
     refresh_id: str
+    stack: str = "shop"
 
     def path(self, template: str) -> str:
         """Return the path with our ids in it."""
@@ -210,6 +211,7 @@ class Api:
         self.world.settle()
         self.world.clock.pass_(3600)
         schedule = self.schedule(group["id"])
+        self.world.heat.add()
         return Estate(
             credential_id=group["credential_id"],
             launch_configuration_id=group["launch_configuration_id"],

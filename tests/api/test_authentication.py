@@ -36,8 +36,9 @@ def ask(api: Api, estate: Estate) -> Ask:
     """Ask for an operation on what is there, without a body."""
 
     def ask(described: Described, token: str | None) -> Answer:
-        needs_group = any(p["in"] == "query" and p["required"] for p in described.description["parameters"])
-        query = f"?group_id={estate.group_id}" if needs_group else ""
+        parameters = described.description["parameters"]
+        needed = [p["name"] for p in parameters if p["in"] == "query" and p["required"]]
+        query = "?" + "&".join(f"{name}={getattr(estate, name)}" for name in needed)
         return api.request(described.method, estate.path(described.path) + query, token=token)
 
     return ask

@@ -25,8 +25,8 @@ WITH_IDS = [
 SAY_NOTHING_OF_A_PROJECT = {"list_versions", "check_health", "show_openapi"}
 """What everybody may ask; each other operation needs a Keystone token, or one of ours in its path."""
 
-NOT_OURS = {"application_credential_id", "event_id"}
-"""Fields that name what is Keystone's, or the sender's."""
+NOT_OURS = {"application_credential_id", "event_id", "pool_id", "subnet_id"}
+"""Fields that name what is Keystone's, Octavia's, or the sender's."""
 
 BODIES: dict[str, dict[str, Any]] = {
     "freeze_group": {"reason": "mine now"},

@@ -39,9 +39,10 @@ class Refreshing(Service):
     @rule(number=st.integers(0, 2), dies=st.none() | st.integers(0, 6), late=st.booleans())
     def another_configuration_is_set(self, number: int, dies: int | None, *, late: bool) -> None:
         id_ = CONFIGURATIONS[number]
-        if (factories.PROJECT, id_) not in self.world.memory.launch_configurations:
-            configuration = factories.a_launch_configuration(id=id_)
-            self.world.services.launch_configurations.create(configuration, QUOTA)
+        known = self.world.memory.launch_configurations
+        if (factories.PROJECT, id_) not in known:
+            of_the_same_kind = replace(known[factories.PROJECT, factories.CONFIGURATION], id=id_)
+            self.world.services.launch_configurations.create(of_the_same_kind, QUOTA)
 
         def edit(group: Group) -> Group:
             return replace(group, launch_configuration_id=id_)
