@@ -109,9 +109,9 @@ class Web:
             within_seconds=within_seconds,
         )
 
-    def updated(self, template: str, parameters: Document) -> None:
+    def updated(self, template: str, parameters: Document, **more: Any) -> None:
         """Update the stack, and wait until it is."""
-        self.stacks.ask("PATCH", self.path, {"template": template, "parameters": parameters})
+        self.stacks.ask("PATCH", self.path, {"template": template, "parameters": parameters, **more})
         self.stacks.until(self.path, "UPDATE_COMPLETE")
 
     def done(self, action: str) -> None:
@@ -161,6 +161,8 @@ def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_
     web.updated(WEB.replace("adjustment: 1\n", "adjustment: 1\n      cooldown: 7\n"), parameters)
     assert web.show("policies", "out")["cooldown"] == 7
     assert (web.group["desired_capacity"], stacks.outputs(web.path)["size"]) == (3, 3)
+    web.updated(WEB, parameters, converge=True)
+    assert web.group["desired_capacity"] == 3, "also where Heat compares with what is there"
     assert call_hook(outputs["scale_in_url"]).json()["capacity_after"] == 2
 
     stacks.delete(web.path)
