@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-cloud bench bench-heat package deploy register uninstall token clean
+.PHONY: help run test check audit test-cloud bench bench-heat package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -30,6 +30,11 @@ check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)
 	@$(PY) -m ruff format --check $(SOURCES)
 	@$(PY) -m mypy
+
+audit: ## ask PyPI's advisories about what is deployed; uses the network
+	@$(PYTHON) -m venv build/audit
+	@build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@build/audit/bin/pip-audit --strict --progress-spinner off -r requirements.txt
 
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }

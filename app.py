@@ -39,7 +39,8 @@ from chalicelib.api import (
     stacks,
     webhooks,
 )
-from chalicelib.api.errors import as_error_document
+from chalicelib.api.context import came_over_tls
+from chalicelib.api.errors import as_error_document, kept_to_tls
 from chalicelib.core.errors import Invalid, Unavailable
 from chalicelib.flows import converge, sweep, watch
 from chalicelib.queue import ConvergeWork, JudgeWork, SweepWork, WatchWork, Work, parse
@@ -72,9 +73,10 @@ for noun in (
 
 
 @app.middleware("http")
-def errors_of_the_framework(event: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Answer what Chalice itself refuses (405, 415) with our error document, too."""
-    return as_error_document(get_response(event), f"req-{wiring.new_id()}")
+def on_the_way_out(event: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Answer what Chalice itself refuses (405, 415) with our error document, too; and keep callers to TLS."""
+    response = as_error_document(get_response(event), f"req-{wiring.new_id()}")
+    return kept_to_tls(response) if came_over_tls(event) else response
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -43,17 +43,17 @@ class JsonFormatter(logging.Formatter):
         measures = measures_of(record)
         if measures and self._stage is not None:
             line |= self._embedded(record, measures)
-        return json.dumps(line, default=_written)
+        return json.dumps(line, default=_written, separators=(",", ":"))
 
     def _embedded(self, record: logging.LogRecord, measures: tuple[Measure, ...]) -> dict[str, Any]:
         """Return what CloudWatch makes metrics of; the dimensions beside the stage are fields of the line."""
+        by_dimensions: dict[tuple[str, ...], list[dict[str, str]]] = {}
+        for metric, _ in measures:
+            named = {"Name": metric.name, "Unit": metric.unit.value}
+            by_dimensions.setdefault(metric.dimensions, []).append(named)
         told = [
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [["stage", *metric.dimensions]],
-                "Metrics": [{"Name": metric.name, "Unit": metric.unit.value}],
-            }
-            for metric, _ in measures
+            {"Namespace": NAMESPACE, "Dimensions": [["stage", *dimensions]], "Metrics": metrics}
+            for dimensions, metrics in by_dimensions.items()
         ]
         return {
             "_aws": {"Timestamp": int(record.created * 1000), "CloudWatchMetrics": told},

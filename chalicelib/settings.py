@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.ports import Limits
 from chalicelib.ports.alarms import ALARMS_OF_GROUP_MAX
 from chalicelib.ports.samples import SAMPLES_SHARDS_MAX
@@ -41,6 +42,7 @@ class ServiceUserSettings:
         password, password_secret: exactly one is set; the latter names a secret in AWS Secrets Manager
             that holds the password.
         interface: public, internal or admin: which endpoints of the catalog are used.
+        endpoint_hosts: the only hosts, with all below them, that the catalog may lead to; none is any.
         cacert: the path of a bundle of certificates to trust instead of the usual ones.
     """
 
@@ -56,6 +58,7 @@ class ServiceUserSettings:
     region_name: str | None = None
     interface: str = "public"
     cacert: str | None = None
+    endpoint_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ def _service_user(reader: _Reader) -> ServiceUserSettings:
         region_name=reader.optional("OS_REGION_NAME"),
         interface=reader.optional("OS_INTERFACE", _interface) or "public",
         cacert=reader.optional("OS_CACERT"),
+        endpoint_hosts=tuple((reader.optional("OS_ENDPOINT_HOSTS", _hosts) or "").split()),
     )
 
 
@@ -141,6 +145,13 @@ def _limits(reader: _Reader) -> Limits:
             credentials=reader.number("QUOTA_CREDENTIALS", 50),
             alarms=reader.number("QUOTA_ALARMS", 100),
             schedules=reader.number("QUOTA_SCHEDULES", 125),
+        ),
+        rates=Rates(
+            webhook=reader.number("RATE_WEBHOOK", 120),
+            intake=reader.number("RATE_INTAKE", 6000),
+            project_webhooks=reader.number("RATE_PROJECT_WEBHOOKS", 3000),
+            project_samples=reader.number("RATE_PROJECT_SAMPLES", 30_000),
+            project_calls=reader.number("RATE_PROJECT_CALLS", 6000),
         ),
         shards=reader.number("SHARDS", 8),
         steps_max=reader.number("STEPS_MAX", 50),
@@ -225,6 +236,14 @@ def _keystone_url(text: str) -> str:
     """Return the URL of Keystone's v3 API; clouds name it with and without the version."""
     url = _url(text)
     return url if url.endswith("/v3") else f"{url}/v3"
+
+
+def _hosts(text: str) -> str:
+    """Return the names, separated by spaces; commas do as well."""
+    hosts = text.lower().replace(",", " ").split()
+    if not all(re.fullmatch(r"[a-z0-9.-]+|[0-9a-f:]+", host) for host in hosts):
+        raise ValueError("must be names of hosts, or addresses, separated by commas")
+    return " ".join(hosts)
 
 
 def _interface(text: str) -> str:

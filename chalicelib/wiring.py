@@ -40,9 +40,11 @@ from chalicelib.tables.members import MemberTable
 from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.rates import TallyTable
 from chalicelib.tables.refreshes import RefreshTable
 from chalicelib.tables.roster import MemberRoster
 from chalicelib.tables.schedules import ScheduleTable
+from chalicelib.tables.throttle import SharedThrottle
 from chalicelib.tables.usage import UsageTable
 from chalicelib.tables.webhooks import WebhookTable
 from chalicelib.vault import KmsVault
@@ -85,6 +87,7 @@ def services() -> Services:
         folds=FoldTable(database, found.limits.samples_shards, found.limits.samples_days),
         intakes=IntakeTable(database),
         meters=MeterTable(database, found.limits.samples_days, time.monotonic),
+        throttle=SharedThrottle(TallyTable(database)),
         roster=MemberRoster(members, time.monotonic),
         vault=vault,
         identity=Keystone(service_user, delegations),

@@ -62,6 +62,11 @@ PARAMETERS = (
         pattern="(public|internal|admin)(URL)?",
     ),
     Parameter(
+        variable="OS_ENDPOINT_HOSTS",
+        says="The only hosts, separated by commas, that the catalog may lead to; any if empty.",
+        pattern="[A-Za-z0-9.:, -]+",
+    ),
+    Parameter(
         variable="PUBLIC_URL",
         says="What webhooks' URLs begin with, for a domain of one's own; as requested if empty.",
         pattern=_URL,
@@ -119,6 +124,10 @@ PARAMETERS = (
         says="Security groups to run in, separated by commas; needed with SUBNET_IDS.",
         of_functions=False,
         pattern="sg-[0-9a-f]+(,sg-[0-9a-f]+)*",
+    ),
+    *(
+        Parameter(variable=f"RATE_{what}", says="How many calls a minute are taken.", pattern=_NUMBER)
+        for what in ("WEBHOOK", "INTAKE", "PROJECT_WEBHOOKS", "PROJECT_SAMPLES", "PROJECT_CALLS")
     ),
     Parameter(
         variable="OPERATOR_TOPIC",

@@ -46,13 +46,14 @@ TABLES: Mapping[str, Actions] = {
         "intakes": ("GetItem", "PutItem", "DeleteItem"),
         "intake-tokens": ("GetItem", "PutItem", "DeleteItem"),
         "meters": ("GetItem", "PutItem"),
+        "rates": ("UpdateItem",),
     },
     "tick": {},
     # Rounds, sweeps and judging. They make nothing that owners ask for; what they decide, they write as
     # executions and never read. Of samples they write whole hours. When a group ends they delete all that
     # belongs to it.
     "work": {
-        "groups": ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
+        "groups": (*READ, "UpdateItem", "DeleteItem", "ConditionCheckItem"),
         "groups/index/due": ("Query",),
         "members": ("Query", "PutItem", "UpdateItem", "DeleteItem"),
         "launch-configurations": ("GetItem", "UpdateItem"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.tables.schema import TableSchema, tables
 
-HISTORY = {"executions", "activities", "alarm-history", "folds", "policy-states"}
+HISTORY = {"executions", "activities", "alarm-history", "folds", "policy-states", "rates"}
 """Tables without backups and protection: what they tell expires anyhow, nothing acts on it for long, and they
 are the largest or the most written (recovery is paid by size). All others hold what nobody could make again:
 what owners want, their delegations, the hooks that their alarm sources know, which servers are whose, and the

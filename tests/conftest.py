@@ -10,6 +10,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from dev.aws import LocalAws
 
+pytest_plugins = ["tests.kept_secrets"]
+
 DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/")
 
 

@@ -15,6 +15,7 @@ from chalicelib.core.launch import LaunchType, ServerTemplate, StackTemplate, Te
 from chalicelib.core.member import GROUP_KEY, Resource
 from chalicelib.core.pool import Address
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
+from tests.kept_secrets import keep
 
 
 class Fault(StrEnum):
@@ -231,7 +232,7 @@ class FakeIdentity:
 
     def add(self, token: str, project: str, *roles: str) -> None:
         """Make a token known."""
-        self.callers[token] = Caller(
+        self.callers[keep(token)] = Caller(
             user_id=UserId(f"user-of-{project}"),
             project_id=ProjectId(project),
             roles=frozenset(roles),

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.ports import Limits
 from chalicelib.settings import Misconfigured
 
@@ -88,6 +89,7 @@ def test_an_empty_variable_counts_as_missing() -> None:
         ("PUBLIC_URL", "https://[bad"),
         ("OS_AUTH_URL", "keystone.example:5000"),
         ("OS_INTERFACE", "inside"),
+        ("OS_ENDPOINT_HOSTS", "https://cloud.example"),
         ("SHARDS", "0"),
         ("SHARDS", "-1"),
         ("SHARDS", "8.5"),
@@ -151,8 +153,10 @@ def test_what_is_set_is_used() -> None:
             "OS_USER_ID": "u1",
             "OS_REGION_NAME": "RegionOne",
             "OS_INTERFACE": "internalURL",
+            "OS_ENDPOINT_HOSTS": "Cloud.example, 10.0.0.5",
             "OS_CACERT": "/etc/ca.pem",
             "QUOTA_MEMBERS": "5",
+            "RATE_WEBHOOK": "7",
             "STEPS_MAX": "7",
             "SAMPLES_DAYS": "3",
             "SAMPLES_SHARDS": "64",
@@ -163,6 +167,8 @@ def test_what_is_set_is_used() -> None:
     assert read.public_url == "https://scale.example"
     assert read.log_level == "DEBUG"
     assert (read.limits.quota.members, read.limits.steps_max) == (5, 7)
+    assert read.limits.rates == Rates(webhook=7)
+    assert read.service_user.endpoint_hosts == ("cloud.example", "10.0.0.5")
     assert (read.limits.samples_days, read.limits.samples_shards) == (3, 64)
     user = read.service_user
     assert (user.user_id, user.region_name, user.interface) == ("u1", "RegionOne", "internal")

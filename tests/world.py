@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 from chalicelib.core.activity import Activity, ActivityKind
@@ -14,17 +14,20 @@ from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
 from chalicelib.core.launch import Template
 from chalicelib.core.member import Member
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.flows import sweep
 from chalicelib.flows.converge import converge
 from chalicelib.ports import Limits, Services
 from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.roster import MemberRoster
+from chalicelib.tables.throttle import SharedThrottle
 from tests import fakes
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, FakeIdentity, FakeRehearsals
 from tests.fakes.balancing import FakeBalancers
 from tests.fakes.monitoring import FakeMonitoring
 from tests.fakes.orchestration import FakeStacks
+from tests.kept_secrets import keep
 
 QUOTA = Quota(
     groups=10,
@@ -36,7 +39,9 @@ QUOTA = Quota(
     alarms=50,
     schedules=50,
 )
-LIMITS = Limits(quota=QUOTA, shards=2, steps_max=8)
+UNLIMITED = Rates(**dict.fromkeys((each.name for each in fields(Rates)), 10**9))
+"""The clock of most tests stands still, so all that they do falls into one minute."""
+LIMITS = Limits(quota=QUOTA, rates=UNLIMITED, shards=2, steps_max=8)
 CALLER = Caller(
     user_id=UserId("user-1"), project_id=factories.PROJECT, roles=frozenset({"member"}), token="token"
 )
@@ -65,6 +70,7 @@ class World:
     identity: FakeIdentity = field(default_factory=FakeIdentity)
     aodh: FakeMonitoring = field(default_factory=FakeMonitoring)
     rehearsals: FakeRehearsals = field(default_factory=FakeRehearsals)
+    tallies: fakes.FakeTallies = field(default_factory=fakes.FakeTallies)
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
@@ -91,6 +97,7 @@ class World:
             folds=fakes.FakeFolds(self.memory),
             intakes=fakes.FakeIntakes(self.memory),
             meters=fakes.FakeMeters(self.memory, timedelta(days=self.limits.samples_days)),
+            throttle=SharedThrottle(self.tallies),
             roster=MemberRoster(fakes.FakeMembers(self.memory), self.seconds),
             vault=fakes.FakeVault(),
             identity=self.identity,
@@ -105,7 +112,7 @@ class World:
             limits=self.limits,
             now=lambda: self.clock.now,
             new_id=lambda: f"00000000-0000-7000-8000-{next(numbers):012x}",
-            new_token=lambda: f"{next(tokens):043d}",
+            new_token=lambda: keep(f"{next(tokens):043d}"),
             jitter=lambda: 0.5,
             sleep=self.clock.pass_,
         )

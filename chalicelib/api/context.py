@@ -138,12 +138,25 @@ def base_of(request: Request, public_url: str | None) -> str:
     """Return what links start with: the configured URL, else as the caller reached us."""
     if public_url is not None:
         return public_url.rstrip("/")
-    host = request.headers.get("host", "")
-    scheme = request.headers.get("x-forwarded-proto", "http")
     # Behind API Gateway the stage, or a domain's base path, stands before what the route's pattern takes.
     whole, pattern = _segments(request.context.get("path")), _segments(request.path)
     prefix = "".join(f"/{segment}" for segment in whole[: max(0, len(whole) - len(pattern))])
-    return f"{scheme if scheme in ('http', 'https') else 'http'}://{_host(host)}{prefix}"
+    return f"{_origin(request)}{prefix}"
+
+
+def came_over_tls(request: Request) -> bool:
+    """Return whether the caller reached us by https, as far as is known."""
+    return _origin(request).startswith("https:")
+
+
+def _origin(request: Request) -> str:
+    """Return scheme and host: what API Gateway says of itself, else what the request's headers say."""
+    domain = request.context.get("domainName")
+    if domain:
+        return f"https://{domain}"
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    host = request.headers.get("host", "")
+    return f"{scheme if scheme in ('http', 'https') else 'http'}://{_host(host)}"
 
 
 def _segments(path: str | None) -> list[str]:

@@ -18,6 +18,7 @@ from chalicelib.core.errors import (
     Stale,
     ThermostatError,
     TooLarge,
+    TooOften,
     Unauthenticated,
     Unavailable,
 )
@@ -34,6 +35,7 @@ _STATUSES: Mapping[type[ThermostatError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooOften: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ThermostatError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -117,7 +119,16 @@ def _headers(request_id: str) -> dict[str, str]:
         "X-Openstack-Request-Id": request_id,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
+        # Nothing here is a page: where a browser takes it for one, it may do nothing.
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
     }
+
+
+def kept_to_tls(response: Response) -> Response:
+    """Return the response to a request that came by https: callers shall come no other way for a year."""
+    response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
 
 
 def shortened(sentence: str) -> str:

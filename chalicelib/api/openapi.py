@@ -137,7 +137,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _responses(operation: Operation, schema_of: Mapping[int, Any]) -> dict[str, Any]:
-    failures = [400, 403, 404, 405, 409, 413, 415, 503]
+    failures = [400, 403, 404, 405, 409, 413, 415, 429, 503]
     failures += [] if operation.access is Access.OPEN else [401]
     failures += [412] if operation.if_match else []
     if operation.foreign:

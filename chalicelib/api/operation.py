@@ -33,6 +33,7 @@ from chalicelib.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from chalicelib.flows import rates
 from chalicelib.intake.metrics.answer import Answer
 from chalicelib.ports import Services
 from chalicelib.telemetry import ERRORS, INTERNAL, UNAVAILABLE, about, on_behalf_of
@@ -227,6 +228,7 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
 
     Raises:
         Unauthenticated, Forbidden: there is no token, or it lacks the role.
+        TooOften: the project asks more often than is allowed.
     """
     if access is Access.OPEN:
         return None
@@ -237,6 +239,7 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
     if not caller.roles & access.value:
         wanted = " or ".join(sorted(access.value))
         raise Forbidden("token.role", f"This needs the role {wanted} in the project.")
+    rates.admit_call(services, caller.project_id)
     return caller
 
 

@@ -16,7 +16,7 @@ from chalicelib.api.operation import Access, Refusal, Reply, View, operation
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.ids import GroupId
 from chalicelib.core.sample import Batch, Rejection
-from chalicelib.flows import intakes
+from chalicelib.flows import intakes, rates
 from chalicelib.flows.observe import Observed, observe
 from chalicelib.intake.compression import inflated
 from chalicelib.intake.metrics import gnocchi, influx, otlp, plain
@@ -126,6 +126,7 @@ FORMATS: tuple[Format, ...] = (
 )
 def post_samples(call: Call) -> Reply:
     """Post samples of a group."""
+    rates.admit_samples(call.services, call.caller.project_id)
     body = inflated(call.raw_body, _INFLATED_MAX_BYTES)
     said = plain.document(body, NewSamples)
     group = call.services.groups.get(call.caller.project_id, GroupId(said.group_id))
@@ -159,6 +160,7 @@ def _register(format_: Format) -> None:
         if not is_token(intake_token):
             raise NotFound("intake.unknown", "There is no such intake.")
         key = intakes.group_of_token(call.services, intake_token)
+        rates.admit_intake(call.services, key.project_id, intake_token)
         body = inflated(call.raw_body, _INFLATED_MAX_BYTES)
         batch = format_.parse(body, call.headers, call.query, call.now)
         observed = _observe(call, key, body, batch)

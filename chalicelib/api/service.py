@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from chalice.app import Blueprint
 from chalicelib.api import openapi
 from chalicelib.api.context import Call
 from chalicelib.api.documents.common import Link
-from chalicelib.api.documents.resources import LimitsDocument, QuotaDocument
+from chalicelib.api.documents.resources import LimitsDocument, QuotaDocument, RatesDocument
 from chalicelib.api.operation import OPERATIONS, Access, Reply, operation
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.quota import Quota
@@ -60,7 +61,9 @@ def check_health(call: Call) -> Reply:
 def show_limits(call: Call) -> Reply:
     """Show what the project may have, and what it has."""
     used = call.services.usage.of_project(call.caller.project_id)
-    return Reply(LimitsDocument(limits=_quota(call.services.limits.quota), used=_quota(used)))
+    limits = call.services.limits
+    rates = RatesDocument(**asdict(limits.rates))
+    return Reply(LimitsDocument(limits=_quota(limits.quota), used=_quota(used), rates=rates))
 
 
 def _quota(quota: Quota) -> QuotaDocument:

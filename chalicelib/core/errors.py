@@ -8,6 +8,7 @@ ThermostatError
 ├── Conflict         not in the present state                             (409)
 │   └── Stale        somebody else wrote first                            (409; 412 with If-Match)
 ├── TooLarge         more bytes than are read                             (413)
+├── TooOften         more calls in a minute than are taken                (429)
 └── Unavailable      a service we need does not answer; try again later   (503)
 """
 
@@ -56,6 +57,10 @@ class Stale(Conflict):
 
 class TooLarge(ThermostatError):
     """More bytes than are read."""
+
+
+class TooOften(ThermostatError):
+    """More calls in a minute than are taken."""
 
 
 class Unavailable(ThermostatError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +70,10 @@ class TokenHash:
     issued_at: datetime
     expires_at: datetime | None
 
+    def is_of(self, sha256: str) -> bool:
+        """Return whether it is this hash; how long that takes tells nothing."""
+        return hmac.compare_digest(self.sha256, sha256)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
@@ -100,6 +105,6 @@ class Webhook:
 
     def token_is_live(self, sha256: str, now: datetime) -> bool:
         """Return whether the token with this hash may be used at ``now``."""
-        ends = [self.expires_at, *(t.expires_at for t in self.tokens if t.sha256 == sha256)]
+        ends = [self.expires_at, *(t.expires_at for t in self.tokens if t.is_of(sha256))]
         known = len(ends) > 1
         return known and all(end is None or now < end for end in ends)

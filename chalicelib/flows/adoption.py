@@ -16,11 +16,10 @@ from chalicelib.core.group import Group
 from chalicelib.core.heat import HeatTarget, Stack
 from chalicelib.core.heat_template import GroupInTemplate, ResourceFacts, groups_of
 from chalicelib.core.ids import CredentialId, GroupId
+from chalicelib.flows.heat_rivals import on_stack, rivals
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken
 from chalicelib.ports.orchestration import StackView
-
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,8 @@ def discover(
     if view is None:
         raise NotFound("stack.not_found", f"There is no stack {name_or_id} in this project.")
     groups = groups_of(view.template, view.stack)
-    ours = {group.heat.resource: group.id for group in _on_stack(s, caller, view.stack.id) if group.heat}
+    known = on_stack(s, caller.project_id, view.stack.id)
+    ours = {group.heat.resource: group.id for group in known if group.heat}
     return Found(
         stack=view.stack,
         obstacles=obstacles_of_stack(view.stack, view.deeper),
@@ -100,38 +100,24 @@ def adopted(s: Services, caller: Caller, group: Group, *, keeps_size: bool, requ
         raise Invalid("group.heat_stack", f"The stack {wanted} is {view.stack.status.word}.")
     groups = {each.resource: each for each in groups_of(view.template, view.stack)}
     target = checked(group.heat, view.stack, groups, group.bounds)
-    _require_free(s, caller, group, target)
+    _require_free(s, group, target)
     facts = view.groups.get(target.resource)
     size = sum(member.counts for member in facts.members) if facts else 0
     desired = size if keeps_size else group.desired_capacity
     return replace(group, heat=target, desired_capacity=desired)
 
 
-def _require_free(s: Services, caller: Caller, group: Group, target: HeatTarget) -> None:
+def _require_free(s: Services, group: Group, target: HeatTarget) -> None:
     """Refuse a group that is resized already, and a second way on one stack."""
-    for other in _on_stack(s, caller, target.stack_id):
-        if other.id == group.id or other.heat is None:
-            continue
-        if other.heat.resource == target.resource:
+    for other in rivals(s, group, target):
+        if other.heat is not None and other.heat.resource == target.resource:
             said = f"The group {other.id} resizes {target.resource} of this stack already."
             raise Conflict("group.heat_taken", said)
-        if other.heat.adjust is not target.adjust:
-            raise Conflict(
-                "group.heat_two_ways",
-                f"The group {other.id} resizes this stack by {other.heat.adjust}: signals and updates on one "
-                "stack leave it stuck for ever, so all its groups must be resized in the same way.",
-            )
-
-
-def _on_stack(s: Services, caller: Caller, stack_id: str) -> Iterator[Group]:
-    """Yield the project's groups that resize a stack; the quota bounds how many groups there are."""
-    marker: str | None = None
-    while True:
-        page = s.groups.page(caller.project_id, _PAGE, marker)
-        yield from (group for group in page.items if group.heat and group.heat.stack_id == stack_id)
-        if page.marker is None:
-            return
-        marker = page.marker
+        raise Conflict(
+            "group.heat_two_ways",
+            f"The group {other.id} resizes this stack in the other way: signals and updates on one stack "
+            "leave it stuck for ever, so all its groups must be resized in the same way.",
+        )
 
 
 def _view(

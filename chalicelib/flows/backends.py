@@ -52,6 +52,7 @@ def create(
         Unavailable: the backend does not answer. The alarm is kept, and scales nothing until it is asked for
             again with the same client_token, or changed.
     """
+    _require_reachable_servers(s, new)
     stored = s.alarms.create(_armed(s, new), s.limits.quota, entry)
     if stored.backend not in s.monitoring:
         return stored
@@ -60,6 +61,19 @@ def create(
     except (Invalid, Forbidden, Conflict):
         _take_back(s, stored, user_id)
         raise
+
+
+def _require_reachable_servers(s: Services, alarm: Alarm) -> None:
+    """Refuse an alarm in a backend over servers that do not carry the group's mark, for Heat makes them."""
+    if alarm.backend not in s.monitoring:
+        return
+    with suppress(NotFound):
+        if s.groups.get(alarm.project_id, alarm.group_id).heat is not None:
+            raise Invalid(
+                "alarm.group_in_heat",
+                "Ceilometer knows a stack's servers by the metadata of its template, not as ours: "
+                "make the alarm in Aodh yourself, and let its action be a webhook of the policy.",
+            )
 
 
 def change(

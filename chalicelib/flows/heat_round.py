@@ -16,6 +16,7 @@ from chalicelib.core.heat_plan import HeatAim, HeatPlan, Patch, Signal, plan_in_
 from chalicelib.core.plan import Plan
 from chalicelib.core.round import Setback
 from chalicelib.flows.heat_members import in_service, write_members
+from chalicelib.flows.heat_rivals import older_rival
 from chalicelib.flows.round import Outcome
 from chalicelib.flows.story import activity
 from chalicelib.ports import Services
@@ -81,10 +82,18 @@ def _ask(
     request_id: str,
     outcome: Outcome,
 ) -> None:
-    """Write down what Heat is asked for, then ask; what it certainly did not take is not waited for."""
+    """Write down what Heat is asked for, then ask; what it certainly did not take is not waited for.
+
+    Of two definitions for one stack that were made in the same instant the later one is never acted upon.
+    """
     step, target = the_plan.step, group.heat
     assert step is not None
     assert target is not None
+    rival = older_rival(s, group)
+    if rival is not None:
+        said = f"The group {rival.id} was defined first and resizes this stack, too: delete one of the two."
+        outcome.setback = Setback(kind=TroubleKind.REFUSED, reason=said)
+        return
     what = step.parameter if isinstance(step, Patch) else step.policy
     asked = Asked(at=s.now(), what=what, size=step.size, mark=scene.mark)
     s.groups.note(lease, replace(group, observed=replace(group.observed, asked=asked)))

@@ -1,6 +1,7 @@
 """What happens when a notification comes: is it the sender's, what does it say, and then the policy decides.
 
-The order: the token, the signature (or SNS's), the body, the decision, the note that the sender was heard.
+The order: the token, how often it calls, the signature (or SNS's), the body, the decision, the note that the
+sender was heard.
 Nothing before the decision writes anything but such notes.
 """
 
@@ -14,14 +15,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.core.credential import Caller
-from chalicelib.core.errors import Forbidden, Invalid, NotFound
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooOften
 from chalicelib.core.execution import Execution
 from chalicelib.core.ids import ExecutionId, PolicyId, ProjectId, derived_id
 from chalicelib.core.notification import Notification
 from chalicelib.core.policy import Webhook
 from chalicelib.core.signature import verified
 from chalicelib.core.sns import OLDEST, SnsMessage, SnsType, is_amazons
-from chalicelib.flows import silence
+from chalicelib.flows import rates, silence
 from chalicelib.flows.scale import Ask, scale
 from chalicelib.flows.webhooks import fire, of_token, secret_of
 from chalicelib.ports import Services
@@ -73,12 +74,14 @@ def receive(s: Services, token: str, delivery: Delivery, read: Read) -> Executio
         NotFound: there is no such webhook, or its URL has ended.
         Invalid: nobody understands the body.
         Forbidden: it is not signed as the webhook wants it, or not by the topic that is pinned.
+        TooOften: the URL, or the project's together, are called more often than is allowed.
         Unavailable: a service that is needed does not answer; the sender may try again.
     """
     webhook = of_token(s, token)
     try:
+        rates.admit_hook(s, webhook.project_id, token)
         vouched = _vouched(s, webhook, delivery, read)
-    except (Invalid, Forbidden) as refusal:
+    except (Invalid, Forbidden, TooOften) as refusal:
         silence.refused(s, webhook, refusal.code)
         raise
     result: Execution | Subscription
@@ -98,7 +101,9 @@ def tell(s: Services, caller: Caller, policy_id: PolicyId, delivery: Delivery, r
         NotFound: there is no such policy in the caller's project.
         Invalid: nobody understands the body.
         Forbidden: it is SNS's, which needs a webhook with its topic pinned.
+        TooOften: the project's are more than is allowed.
     """
+    rates.admit_notification(s, caller.project_id)
     said = _plainly(read(delivery.body, delivery.headers))
     name = _name(s, caller.project_id, policy_id, _Vouched(said=said, sent_at=s.now()))
     ask = Ask(

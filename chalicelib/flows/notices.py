@@ -18,7 +18,7 @@ from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Execution
 from chalicelib.core.ids import AlarmId, PolicyId, ProjectId
 from chalicelib.core.notice import Notice, breach
-from chalicelib.flows import backends
+from chalicelib.flows import backends, rates
 from chalicelib.flows.alarm_findings import direction_in
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.scale import Ask, scale
@@ -36,6 +36,7 @@ def alarm_of_hook(s: Services, project_id: ProjectId, alarm_id: AlarmId, token: 
 
     Raises:
         NotFound: there is none; nothing tells an unknown alarm from a wrong token.
+        TooOften: it is called more often than is allowed.
     """
     unknown = NotFound("webhook.unknown", "There is no such webhook.")
     try:
@@ -44,6 +45,7 @@ def alarm_of_hook(s: Services, project_id: ProjectId, alarm_id: AlarmId, token: 
         raise unknown from None
     if not backends.owns(alarm, token):
         raise unknown
+    rates.admit_hook(s, project_id, token)
     return alarm
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from keystoneauth1.adapter import Adapter
@@ -11,6 +12,7 @@ from keystoneauth1.session import Session
 
 from chalicelib.core.credential import Credential
 from chalicelib.openstack.delegation import Delegations
+from chalicelib.openstack.endpoints import is_allowed
 from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports.cloud import CloudUnavailable
 
@@ -36,7 +38,7 @@ def owners_adapter(
     """
     adapter = Adapter(
         session=service_user.session,
-        auth=Delegated(delegations, credential),
+        auth=Delegated(delegations, credential, service_user.endpoint_hosts),
         service_type=service_type,
         interface=service_user.interface,
         region_name=service_user.region_name,
@@ -54,10 +56,13 @@ class NotInCatalog(CloudUnavailable):
 class Delegated(BaseAuthPlugin):
     """Authenticates requests with the credential's token; its errors are those of ``ports.cloud``."""
 
-    def __init__(self, delegations: Delegations, credential: Credential) -> None:
+    def __init__(
+        self, delegations: Delegations, credential: Credential, endpoint_hosts: Collection[str]
+    ) -> None:
         super().__init__()
         self._delegations = delegations
         self._credential = credential
+        self._endpoint_hosts = endpoint_hosts
 
     def get_token(self, session: Session) -> str | None:  # noqa: ARG002  the plugin's interface
         """Return the token for a request."""
@@ -75,13 +80,20 @@ class Delegated(BaseAuthPlugin):
         """Return the service's URL from the token's own catalog, where it may name the project."""
         catalog = self._delegations.access(self._credential).service_catalog
         try:
-            return catalog.url_for(service_type=service_type, interface=interface, region_name=region_name)
+            url = catalog.url_for(service_type=service_type, interface=interface, region_name=region_name)
         except CatalogException as error:
             raise NotInCatalog(
                 f"Keystone's catalog has no {interface} endpoint for {service_type}"
                 f" in region {region_name or '(any)'}.",
                 certainly_not_done=True,
             ) from error
+        if not is_allowed(str(url), self._endpoint_hosts):
+            raise NotInCatalog(
+                f"The {interface} endpoint for {service_type} in Keystone's catalog is none that may be asked"
+                " (OS_ENDPOINT_HOSTS).",
+                certainly_not_done=True,
+            )
+        return url
 
     def invalidate(self) -> bool:
         """Forget the token, which was not accepted; return that another can be asked for."""

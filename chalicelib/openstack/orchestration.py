@@ -48,8 +48,10 @@ class HeatStacks:
     def view(self, name_or_id: str) -> StackView | None:
         """Return all there is to know about a stack, None when there is none."""
         document = self._heat.stack(name_or_id)
-        template = self._heat.template(document) if document else None
-        if document is None or template is None:
+        if document is None or _stack(document).status.word == "DELETE_COMPLETE":
+            return None  # for a moment after its deletion Heat still finds it by its name
+        template = self._heat.template(document)
+        if template is None:
             return None
         stack, resources = _stack(document), self._heat.resources(document)
         names = [group.resource for group in groups_of(template, stack)][:_GROUPS_MAX]

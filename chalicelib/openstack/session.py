@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable
 
 from keystoneauth1.access import AccessInfo
-from keystoneauth1.exceptions import ClientException
+from keystoneauth1.exceptions import ClientException, Unauthorized
 from keystoneauth1.identity import v3
 from keystoneauth1.plugin import BaseAuthPlugin
 from keystoneauth1.session import Session
 
+from chalicelib.openstack.endpoints import stay_there
 from chalicelib.openstack.translation import not_asked, twice
 from chalicelib.settings import ServiceUserSettings
 
@@ -27,6 +28,7 @@ class ServiceUser(BaseAuthPlugin):
             was answered with 401, under a fresh token.
         keystone: the URL of Keystone's v3 API.
         region_name, interface: which endpoints are used.
+        endpoint_hosts: on which hosts alone; none is any.
     """
 
     def __init__(self, settings: ServiceUserSettings, password: Callable[[], str]) -> None:
@@ -34,6 +36,7 @@ class ServiceUser(BaseAuthPlugin):
         self.keystone = settings.auth_url
         self.region_name = settings.region_name
         self.interface = settings.interface
+        self.endpoint_hosts = settings.endpoint_hosts
         self.session = Session(
             auth=self,
             verify=settings.cacert or True,
@@ -41,6 +44,7 @@ class ServiceUser(BaseAuthPlugin):
             user_agent="thermostat",
             connect_retries=0,
         )
+        self.session.session.hooks["response"].append(stay_there)
         self._settings = settings
         self._read_password = password
         self._renewing = threading.Lock()
@@ -63,12 +67,16 @@ class ServiceUser(BaseAuthPlugin):
     def access(self) -> AccessInfo:
         """Return a token, with what it comprises, that lives for some minutes yet.
 
+        A password that is not accepted is read anew for the next call: it may have been rotated since.
+
         Raises:
             CloudUnavailable: Keystone refuses the user (which is ours to mend), or does not answer.
         """
         try:
             return twice(lambda: self._password.get_access(self.session))
         except ClientException as error:
+            if isinstance(error, Unauthorized):
+                self.__dict__.pop("_password", None)
             raise not_asked("Keystone gives Thermostat's own service user no token", error) from error
 
     def renew(self, instead_of: AccessInfo) -> AccessInfo:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import GroupId
 from chalicelib.core.quota import Quota
+from chalicelib.core.rates import Rates
 from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.balancing import Balancers
 from chalicelib.ports.cloud import Clouds, Identity, Vault
@@ -18,6 +19,7 @@ from chalicelib.ports.monitoring import Monitoring
 from chalicelib.ports.orchestration import Orchestration
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.rates import Throttle
 from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
 from chalicelib.ports.schedules import Schedules
@@ -68,6 +70,7 @@ class Limits:
     """How much is done at once, and how long is waited.
 
     Attributes:
+        rates: how often who may call.
         shards: how many parts the due-time index has.
         steps_max: servers created, and servers deleted, in one round at most.
         round_seconds: no new step is begun after so long; with one call's timeout it fits the lease.
@@ -79,6 +82,7 @@ class Limits:
     """
 
     quota: Quota
+    rates: Rates = field(default_factory=Rates)
     shards: int = 8
     steps_max: int = 50
     round_seconds: int = 25
@@ -119,6 +123,7 @@ class Services:
     folds: Folds
     intakes: Intakes
     meters: MeterBooks
+    throttle: Throttle
     roster: Roster
     vault: Vault
     identity: Identity

@@ -20,6 +20,7 @@ from chalicelib.tables.members import MemberRow
 from chalicelib.tables.meters import MeterRow
 from chalicelib.tables.policies import PolicyRow
 from chalicelib.tables.policy_states import PolicyStateRow
+from chalicelib.tables.rates import TallyRow
 from chalicelib.tables.refreshes import RefreshRow
 from chalicelib.tables.rows import Row
 from chalicelib.tables.schedules import ScheduleRow
@@ -46,6 +47,7 @@ _ROWS: tuple[type[Row], ...] = (
     IntakeRow,
     IntakeTokenRow,
     MeterRow,
+    TallyRow,
 )
 
 

@@ -116,7 +116,7 @@ class WebhookTable:
         except self._tokens.DoesNotExist:
             return None
         webhook = self._table.find(token.project_id, token.webhook_id)
-        owned = webhook is not None and any(each.sha256 == sha256 for each in webhook.tokens)
+        owned = webhook is not None and any(each.is_of(sha256) for each in webhook.tokens)
         return webhook if owned else None
 
     def page(

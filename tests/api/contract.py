@@ -90,6 +90,9 @@ class Contract:
         """Fail where the answer is not as promised."""
         assert REQUEST_ID.fullmatch(answer.headers["x-openstack-request-id"])
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["referrer-policy"] == "no-referrer"
         described = self._find(method, path.partition("?")[0])
         if described is not None and described.is_foreign:
             assert str(answer.status) in described.description["responses"]

@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from chalice.app import Request
 
 from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi
+from chalicelib.api.context import base_of, came_over_tls
 from chalicelib.api.operation import OPERATIONS
 from chalicelib.core.errors import Unavailable
 from tests.api.caller import Api, Estate
@@ -67,6 +69,36 @@ def test_the_document_is_served_with_where_it_is_served(api: Api) -> None:
 def test_links_lead_back_the_way_the_caller_came(api: Api, headers: dict[str, str], base: str) -> None:
     (version,) = api.get("/", token=None, headers=headers).document["versions"]
     assert version["links"][0]["href"] == f"{base}/v1/"
+
+
+def test_api_gateway_knows_better_than_a_header_where_it_is() -> None:
+    """A header is the caller's to write, and a URL made of it would be handed to the group's servers."""
+    request = Request(
+        {
+            "requestContext": {
+                "httpMethod": "GET",
+                "resourcePath": "/",
+                "path": "/api/",
+                "domainName": "a1b2.execute-api.eu-central-1.amazonaws.com",
+            },
+            "headers": {"host": "evil.example", "x-forwarded-proto": "http"},
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "body": None,
+            "isBase64Encoded": False,
+        }
+    )
+    assert base_of(request, None) == "https://a1b2.execute-api.eu-central-1.amazonaws.com/api"
+    assert came_over_tls(request)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("path", ["/", "/v1/groups", "/v1/groups?x=1"])
+def test_who_came_over_tls_is_told_to_come_back_so_and_nobody_else(api: Api, method: str, path: str) -> None:
+    for scheme, told in (("https", "max-age=31536000"), ("http", None)):
+        answer = api.request(method, path, headers={"x-forwarded-proto": scheme})
+        assert answer.headers.get("strict-transport-security") == told
 
 
 def test_links_lead_where_the_operator_says(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

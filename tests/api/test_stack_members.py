@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.ports.cloud import CredentialBroken
 from chalicelib.ports.stacks import CreationDenied
-from tests.api.caller import Api
+from tests.api.caller import NO_SUCH_ID, Api
 
 PATH = "/v1/launch-configurations"
 TEMPLATE = "heat_template_version: 2018-08-31\nresources: {}\n"
@@ -92,6 +92,7 @@ def test_a_group_whose_credential_makes_no_stacks_is_refused_and_told_what_to_do
     [
         ({"launch_configuration_id": "server"}, "group.kind"),
         ({"availability_zones": ["a"]}, "group.zones_of_stacks"),
+        ({"load_balancers": [{"pool_id": NO_SUCH_ID, "protocol_port": 80}]}, "group.pools_of_stacks"),
     ],
 )
 def test_what_makes_no_sense_for_stacks_is_refused(api: Api, change: dict[str, Any], code: str) -> None:

@@ -254,6 +254,7 @@ def test_fields_of_members_that_we_own_are_refused_in_a_change(
         {"removal_order": "newest"},
         {"availability_zones": []},
         {"build_timeout": 60},
+        {"load_balancers": []},
     )
     for field in fields:
         with api.unchanged():

@@ -118,6 +118,14 @@ def test_a_request_that_heat_has_not_taken_up_is_waited_for_and_then_made_again(
     assert again.step is not None
 
 
+def test_a_request_that_never_reached_heat_is_made_again_and_is_no_failure() -> None:
+    long_ago = an_asked(5, at=NOW - seconds(31))
+    drifted = a_scene(3, parameter="5")
+    assert planned(5, drifted, asked=long_ago).step == Patch(parameter="size", size=5)
+    failed = a_scene(2, nested=FAILED)
+    assert planned(5, failed, asked=long_ago, trouble=a_trouble()).step == Patch(parameter="size", size=5)
+
+
 def test_a_request_that_was_taken_up_is_not_waited_for() -> None:
     assert planned(4, a_scene(3, nested_updated="2"), SIGNAL, asked=an_asked(3)).step == Signal(
         policy="up", size=4

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.core.balance import Balance
 from chalicelib.core.capacity import Direction
-from chalicelib.core.group import Freeze, Group, Trouble, TroubleKind
+from chalicelib.core.group import Freeze, Group, GroupStatus, Trouble, TroubleKind
+from chalicelib.core.ids import PoolId
 from chalicelib.core.plan import Plan
 from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, back_off, conclude
 from tests.core.factories import LONG_AGO, NOW, a_group, a_plan, a_stamp, a_trouble, seconds
@@ -384,3 +386,84 @@ def test_a_wait_is_bounded_however_often_it_went_wrong(
     wait = back_off(kind, attempts, jitter)
     assert back_off(kind, 1, 0.0) <= wait <= timedelta(minutes=30)
     assert back_off(kind, attempts, 0.0) <= wait <= back_off(kind, attempts, 1.0)
+
+
+# --- trouble with pools, beside the other
+
+
+def pools(**changes: Any) -> Plan:
+    """Return the plan of a group in whose pools something is due."""
+    return a_plan(settled=False, pools=replace(Balance(due=True), **changes))
+
+
+def test_trouble_with_pools_leaves_the_trouble_with_servers_alone() -> None:
+    known = a_trouble(TroubleKind.BUILD, retry_at=NOW + seconds(900), attempts=5)
+    conclusion = after(a_group(settled=False, trouble=known), pools(troubles=("P is gone.",)))
+    assert conclusion.group.trouble == known
+    found = conclusion.group.pool_trouble
+    assert found is not None
+    assert (found.reason, found.kind, found.attempts) == ("P is gone.", TroubleKind.BALANCER, 1)
+    assert not conclusion.group.settled
+
+
+def test_pools_are_tried_again_after_ever_longer_waits_until_a_change() -> None:
+    group, waits = a_group(settled=False), []
+    for _ in range(9):
+        group = after(group, pools(unreachable=True, troubles=("no answer",))).group
+        assert group.pool_trouble is not None
+        assert group.pool_trouble.retry_at is not None
+        waits.append((group.pool_trouble.retry_at - NOW).total_seconds())
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    assert group.pool_trouble is not None
+    assert group.pool_trouble.kind is TroubleKind.CLOUD
+    assert replace(group, generation=group.generation + 1).pool_trouble is None
+
+
+@pytest.mark.parametrize(
+    ("attempts", "status"), [(1, GroupStatus.CONVERGING), (2, GroupStatus.ERROR), (9, GroupStatus.ERROR)]
+)
+def test_one_lost_answer_is_no_error_yet(attempts: int, status: GroupStatus) -> None:
+    group = a_group(settled=False)
+    trouble = a_trouble(TroubleKind.BALANCER, attempts=attempts, reason="why")
+    troubled = replace(group, observed=replace(group.observed, pool_trouble=trouble))
+    assert troubled.status(NOW) == (status, "why")
+
+
+def test_what_is_known_of_pools_stays_known_while_they_are_not_asked() -> None:
+    troubled = after(a_group(settled=False), pools(troubles=("why",))).group
+    for plan in (pools(unasked=True), None):
+        kept = after(troubled, plan, a_setback(TroubleKind.CLOUD)).group
+        assert kept.pool_trouble == troubled.pool_trouble
+    assert after(troubled, pools()).group.pool_trouble is None
+
+
+def test_a_load_balancer_that_is_pending_for_long_is_trouble() -> None:
+    busy = pools(busy=("Load balancer L is in PENDING_UPDATE",))
+    group = after(a_group(settled=False), busy).group
+    assert (group.pool_trouble, group.observed.pools_busy_since) == (None, NOW)
+    later = conclude(group, busy, None, now=NOW + seconds(299), jitter=1, cut_short=False).group
+    assert later.pool_trouble is None
+    stuck = conclude(later, busy, None, now=NOW + seconds(300), jitter=1, cut_short=False).group
+    assert stuck.pool_trouble is not None
+    assert stuck.pool_trouble.reason.startswith("Load balancer L is in PENDING_UPDATE since 12:00:00")
+    assert after(stuck, pools()).group.observed.pools_busy_since is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "seconds_until"),
+    [
+        (pools(drained_at=NOW + seconds(42)), 42),
+        (pools(drained_at=NOW + seconds(4000)), 240),
+        (pools(troubles=("why",)), 5),
+        (replace(pools(busy=("L",)), moves=True), 2),
+    ],
+)
+def test_pools_say_when_the_group_is_looked_at_again(plan: Plan, seconds_until: float) -> None:
+    group = a_group(settled=False, updated_at=LONG_AGO)
+    assert after(group, plan).look_again_at == NOW + seconds(seconds_until)
+
+
+def test_pools_that_were_left_are_forgotten() -> None:
+    group = a_group(settled=False, former_pools=(PoolId("a"), PoolId("b")))
+    assert after(group, pools(left=(PoolId("a"),))).group.former_pools == ("b",)
+    assert after(group, None, a_setback(TroubleKind.CLOUD)).group.former_pools == ("a", "b")

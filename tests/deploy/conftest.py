@@ -13,6 +13,7 @@ from dev.aws import LocalAws
 from dev.simcloud import SimCloud
 from tests.deploy.packaged import PackagedTemplate
 from tests.deploy.stage import STAGE, Stage
+from tests.kept_secrets import keep_all_of, watch
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def unpacked(made: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[SimCloud]:
     with SimCloud() as running:
-        yield running
+        yield keep_all_of(running)
 
 
 @pytest.fixture(scope="session")
@@ -50,5 +51,6 @@ def stage(
     cloud: SimCloud,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
-    with Stage(made.template, unpacked, local_aws.url, cloud, tmp_path_factory.mktemp("logs")) as running:
+    logs = watch(tmp_path_factory.mktemp("logs"))
+    with Stage(made.template, unpacked, local_aws.url, cloud, logs) as running:
         yield running

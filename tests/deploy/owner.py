@@ -185,6 +185,44 @@ def use_members(api: Gateway, path: str) -> None:
     api.delete(f"{path}/members/{member}?replace=false")
 
 
+def use_heat(api: Gateway, cloud: SimCloud) -> Any:
+    """Take over the group of a stack, which has one member, and want three."""
+    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
+    server = {
+        "image": simulated.IMAGE,
+        "flavor": simulated.FLAVOR,
+        "networks": [{"allocate_network": "none"}],
+    }
+    group = {
+        "min_size": 0,
+        "max_size": 9,
+        "desired_capacity": {"get_param": "size"},
+        "resource": {"type": "OS::Nova::Server", "properties": server},
+    }
+    template = {
+        "heat_template_version": "2021-04-16",
+        "parameters": {"size": {"type": "number", "default": 1}},
+        "resources": {"asg": {"type": "OS::Heat::AutoScalingGroup", "properties": group}},
+    }
+    asked = {"stack_name": "shop", "template": template}
+    assert requests.post(_stacks(cloud), json=asked, headers=token, timeout=10).status_code == 201
+    credential = api.post("/v1/credentials", {"name": "trust", "type": "trust"})
+    (found,) = api.get(f"/v1/stacks/shop?credential_id={credential['id']}")["groups"]
+    (suggested,) = found["suggestions"]
+    return api.post("/v1/groups", {**suggested, "desired_capacity": 3})
+
+
+def end_stack(cloud: SimCloud) -> None:
+    """Delete the stack, which its group has let go of."""
+    token = {"X-Auth-Token": simulated.token_of(cloud.auth_url, "demo")}
+    shown = requests.get(f"{_stacks(cloud)}/shop", headers=token, timeout=10).json()["stack"]
+    requests.delete(f"{_stacks(cloud)}/shop/{shown['id']}", headers=token, timeout=10)
+
+
+def _stacks(cloud: SimCloud) -> str:
+    return f"{cloud.url}/orchestration/v1/{stable_id('project', 'demo')}/stacks"
+
+
 def use_refreshes(stage: Stage, api: Gateway, path: str, message: str) -> None:
     """Begin, pause and abort one; let another one find that nobody is to be replaced."""
     refreshes = f"{path}/refreshes"

@@ -13,11 +13,13 @@ from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watc
 from tests.deploy.owner import (
     create_group,
     end_group,
+    end_stack,
     message_for,
     read_history,
     servers,
     use_alarms,
     use_aodh,
+    use_heat,
     use_intake,
     use_members,
     use_policies_and_webhooks,
@@ -109,6 +111,18 @@ def test_a_group_lives_from_creation_to_deletion_through_the_bundle(stage: Stage
     assert set(api.get("/v1/limits")["used"].values()) == {0}
 
 
+def test_a_group_in_heat_is_resized_through_the_bundle(stage: Stage, cloud: SimCloud) -> None:
+    api = stage.api()
+    stage.messages()
+    group = use_heat(api, cloud)
+    work_until(stage, api, group["id"], message_for(stage, group["id"]), in_service=3)
+    assert len(servers(cloud)) == 3
+    end_group(stage, api, group["id"])
+    assert len(servers(cloud)) == 3, "the stack is left as it is"
+    end_stack(cloud)
+    assert servers(cloud) == []
+
+
 def test_a_group_is_judged_by_samples_of_every_format(stage: Stage, cloud: SimCloud) -> None:
     """By the minute's message to watch, by the message to judge at once, and when the API is asked."""
     api = stage.api()
@@ -165,9 +179,9 @@ def test_what_the_functions_print_is_what_cloudwatch_makes_metrics_of(stage: Sta
 
 
 def test_a_message_that_fails_is_given_back(stage: Stage) -> None:
-    answer = stage.function("Work").invoke(sqs_event("no work of ours"))
-    (failed,) = answer["batchItemFailures"]
-    assert failed == {"itemIdentifier": sqs_event("x")["Records"][0]["messageId"]}
+    event = sqs_event("no work of ours")
+    answer = stage.function("Work").invoke(event)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
 
 
 def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage) -> None:

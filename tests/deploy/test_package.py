@@ -45,13 +45,14 @@ def test_all_tables_are_there_on_demand_and_what_nobody_could_make_again_is_prot
         each["Properties"]["TableName"]: each for each in template.of_type("AWS::DynamoDB::Table").values()
     }
     assert set(found) == {f"thermostat-{STAGE}-{schema.name}" for schema in tables()}
+    expiring = {"executions", "activities", "alarm-history", "folds", "policy-states", "rates"}
     for schema in tables():
         table = found[f"thermostat-{STAGE}-{schema.name}"]
         properties = table["Properties"]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         ttl = properties.get("TimeToLiveSpecification", {})
         assert ttl.get("AttributeName") == schema.expires_by
-        history = schema.name in {"executions", "activities", "alarm-history", "folds", "policy-states"}
+        history = schema.name in expiring
         recovery = properties.get("PointInTimeRecoverySpecification", {})
         assert recovery.get("PointInTimeRecoveryEnabled", False) is not history
         assert properties["DeletionProtectionEnabled"] is not history

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from dev.client import Client, Document, Refused
+from dev.client import Document, Refused
 from dev.stack import Stack
-from tests.end_to_end.site import Party, Site, site
+from tests.end_to_end.site import KeepingClient, Party, Site, site
+from tests.kept_secrets import watch
 from tests.ports import free_ports
 
 _SETTINGS = {
@@ -19,8 +20,10 @@ _SETTINGS = {
     "ROUND_SECONDS": "10",
     "LEASE_SECONDS": "30",
     "ADOPTION_SECONDS": "20",
+    "LOG_LEVEL": "DEBUG",
 }
-"""Shorter than in production, so that a test of what comes after a death need not wait for long."""
+"""Shorter than in production, so that a test of what comes after a death need not wait for long; and with all
+that is ever logged, for no secret may be in it."""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +34,7 @@ def where() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def stack(where: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    state: Path = tmp_path_factory.mktemp("state")
+    state: Path = watch(tmp_path_factory.mktemp("state"))
     port = free_ports(8)
     user = where.service_user
     with Stack(
@@ -52,7 +55,7 @@ def other(stack: Stack, where: Site) -> Iterator[Party]:
 
 def _party(stack: Stack, cloud: Any) -> Iterator[Party]:
     """Yield somebody who uses the service, and clean up behind them."""
-    party = Party(Client(stack.url, str(cloud.auth_token)), cloud)
+    party = Party(KeepingClient(stack.url, str(cloud.auth_token)), cloud)
     yield party
     groups = party.api.get("/v1/groups")["groups"]
     for group in groups:

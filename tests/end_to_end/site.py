@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from openstack.connection import Connection
 
@@ -13,6 +14,7 @@ from dev.client import Client, Document
 from dev.clouds import environment_of
 from dev.simcloud import PASSWORD, SimCloud
 from dev.simulated import service_user
+from tests.kept_secrets import keep, keep_all_of, keep_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,19 @@ class Site:
     image: str
     flavor: str
     flavor_too_big: str
+
+
+class KeepingClient(Client):
+    """A client that keeps the secrets which go through it, so that no log may show them."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(url, keep(token))
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **headers: str) -> Document:
+        """Send a request; return the answer's document."""
+        keep_in(body)
+        answer: Document = keep_in(super().call(method, path, body, **headers))
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,7 @@ def site() -> Iterator[Site]:
         yield _real(os.environ["OS_CLOUD"])
         return
     with SimCloud(build_seconds=0.5, delete_seconds=0.2, balancing_seconds=0.5) as cloud:
+        keep_all_of(cloud)
         people = {name: _simulated(cloud, name) for name in ("demo", "demo2", "admin")}
         yield _site(service_user(cloud.auth_url), people["demo"], people["demo2"], people["admin"])
 

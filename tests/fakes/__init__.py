@@ -9,6 +9,7 @@ from tests.fakes.history import FakeActivities, FakeExecutions, FakeUsage
 from tests.fakes.memory import Memory
 from tests.fakes.owned import FakeCredentials, FakeLaunchConfigurations, FakePolicies, FakeWebhooks
 from tests.fakes.policy_states import FakePolicyStates
+from tests.fakes.rates import FakeTallies
 from tests.fakes.refreshes import FakeRefreshes
 from tests.fakes.samples import FakeFolds, FakeIntakes, FakeMeters
 from tests.fakes.schedules import FakeSchedules
@@ -33,6 +34,7 @@ __all__ = [
     "FakeRefreshes",
     "FakeSchedules",
     "FakeSns",
+    "FakeTallies",
     "FakeUsage",
     "FakeVault",
     "FakeWeb",

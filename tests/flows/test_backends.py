@@ -17,6 +17,7 @@ from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.core.aodh_alarms import a_rule_for_aodh, an_aodh_alarm
+from tests.core.heat_factories import a_heat_target
 from tests.simulation.crash import Died, Executioner, mortal
 from tests.world import CALLER, World
 
@@ -97,6 +98,16 @@ def test_an_alarm_is_made_here_and_in_its_backend(world: World) -> None:
     history = [entry.event for entry in world.memory.alarm_history.values()]
     assert history.count(AlarmEvent.CREATION) == 1
     assert AlarmEvent.RULE_CHANGE not in history
+
+
+def test_an_alarm_over_servers_that_heat_makes_is_refused(world: World) -> None:
+    held = world.memory.groups[factories.PROJECT, factories.GROUP]
+    held.group = replace(held.group, heat=a_heat_target(), launch_configuration_id=None)
+    with pytest.raises(Invalid) as refused:
+        create(world.services)
+    assert refused.value.code == "autoscaling.alarm.group_in_heat"
+    assert world.aodh.watched == {}
+    assert stored(world) is None
 
 
 def test_a_builtin_alarm_passes_through(world: World) -> None:

@@ -12,10 +12,12 @@ from chalicelib.core.group import Freeze, Group, GroupStatus
 from chalicelib.core.ids import PoolId
 from chalicelib.core.member import Member, MemberState
 from chalicelib.core.pool import OVERDUE_AFTER, Pool, Readiness, pool_name
+from chalicelib.core.refresh import RefreshStatus
 from chalicelib.flows import groups
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable
 from tests.core import factories
 from tests.fake_cloud import Fault
+from tests.flows.test_refreshes import NEW, Fleet
 from tests.world import CALLER, World, key
 
 POOL = factories.a_pool()
@@ -330,3 +332,38 @@ def test_two_groups_in_one_pool_take_turns(world: World) -> None:
     assert world.group().pool_trouble is None
     pass_rounds(world, 60)
     assert len(world.balancers.names(POOL.id)) == 4
+
+
+def test_a_refresh_goes_on_only_when_those_in_service_stand_in_their_pools() -> None:
+    """A batch is one member; at any time two of three are in service and in the pool, at full weight."""
+    fleet = Fleet()
+    fleet.balancers.add_pool(POOL.id)
+    fleet.ready(load_balancers=(POOL,))
+    fleet.begin()
+    for _ in range(200):
+        fleet.clock.pass_(5)
+        fleet.round()
+        serving = {name_of(m) for m in fleet.members() if m.state is MemberState.IN_SERVICE}
+        standing = {name for name, weight in fleet.balancers.names(POOL.id).items() if weight}
+        assert len(serving & standing) >= 2
+        if fleet.seen().status is RefreshStatus.SUCCEEDED:
+            break
+    else:
+        pytest.fail("it does not end")
+    assert {member.launch_configuration_id for member in fleet.members()} == {NEW}
+    assert "leaves its pools: replaced" in told(fleet)
+
+
+def test_a_refresh_waits_while_a_load_balancer_is_broken() -> None:
+    fleet = Fleet()
+    fleet.balancers.add_pool(POOL.id)
+    fleet.ready(load_balancers=(POOL,))
+    fleet.begin()
+    pass_rounds(fleet, 5)
+    fleet.balancers.balancers["lb-1"].forced = Readiness.BROKEN
+    pass_rounds(fleet, 2400, each=60)
+    old = [m for m in fleet.members() if m.launch_configuration_id != NEW]
+    assert len(old) == 2, "the first batch is through, within its bound, and no other has begun"
+    fleet.balancers.balancers["lb-1"].forced = None
+    pass_rounds(fleet, 1200, each=10)
+    assert fleet.seen().status is RefreshStatus.SUCCEEDED

@@ -11,14 +11,15 @@ import pytest
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, Invalid, NotFound
 from chalicelib.core.group import Freeze, Group, GroupStatus
-from chalicelib.core.heat import Adjust
-from chalicelib.core.ids import ResourceId
+from chalicelib.core.heat import Adjust, HeatStatus
+from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.member import MemberState
 from chalicelib.flows import groups, scale
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.core.heat_factories import a_heat_target
 from tests.fake_cloud import Fault
+from tests.fakes.memory import Held
 from tests.fakes.orchestration import FakeStack
 from tests.world import CALLER, World, key
 
@@ -132,6 +133,14 @@ def test_by_signals_it_goes_in_whole_steps_one_at_a_time(world: World) -> None:
 
 def test_a_signal_that_lies_with_a_busy_engine_is_not_sent_again_before_its_time(world: World) -> None:
     stack = adopted(world, SIGNAL, take_up_seconds=20)
+    want(world, desired_capacity=3)
+    settle(world)
+    assert stack.signals == ["up"]
+
+
+def test_a_signal_without_an_answer_is_not_sent_again_while_it_may_lie_with_an_engine(world: World) -> None:
+    stack = adopted(world, SIGNAL, take_up_seconds=20)
+    world.heat.faults = [Fault.ANSWER_LOST]
     want(world, desired_capacity=3)
     settle(world)
     assert stack.signals == ["up"]
@@ -270,6 +279,34 @@ def test_a_heat_that_is_down_is_said_and_waited_for(world: World) -> None:
     assert stack.patches == [3]
 
 
+def test_a_heat_that_answers_again_is_asked_by_a_round_that_comes_early(world: World) -> None:
+    stack = adopted(world)
+    world.heat.unreachable = True
+    want(world, desired_capacity=3)
+    pass_minutes(world, 3)
+    world.heat.unreachable = False
+    trouble = world.group().trouble
+    assert trouble
+    assert trouble.retry_at
+    assert trouble.retry_at > world.clock.now
+    world.round()
+    assert stack.patches == [3]
+
+
+def test_a_member_is_shown_as_far_as_heat_and_nova_say_that_it_is(world: World) -> None:
+    stack = adopted(world)
+    oldest, newest = stack.members
+    for word, state in (
+        ("CREATE_IN_PROGRESS", MemberState.BUILDING),
+        ("CREATE_COMPLETE", MemberState.IN_SERVICE),
+        ("DELETE_IN_PROGRESS", MemberState.DELETING),
+    ):
+        stack.members = [oldest, replace(newest, status=HeatStatus(word=word))]
+        world.round()
+        assert {m.resource_id: m.state for m in world.members()}[newest.servers[0]] is state
+    assert world.group().observed.in_service == 1
+
+
 def test_a_credential_that_broke_is_said_and_members_stay_known(world: World) -> None:
     adopted(world)
     world.heat.broken = CredentialBroken("the trust is gone", for_good=True)
@@ -312,6 +349,7 @@ def test_success_is_not_claimed_before_nova_agrees(world: World) -> None:
 def test_a_deleted_group_lets_go_of_the_stack_and_asks_nobody(world: World, adjust: Adjust) -> None:
     stack = adopted(world, adjust)
     world.heat.broken = CredentialBroken("the trust is gone", for_good=True)
+    world.round()
     groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id="req-2")
     assert "The stack shop and its members stay as they are." in told(world)
     world.round()
@@ -319,6 +357,8 @@ def test_a_deleted_group_lets_go_of_the_stack_and_asks_nobody(world: World, adju
         world.group()
     assert world.memory.members == {}
     assert (len(stack.members), stack.patches, stack.signals) == (2, [], [])
+    kept = world.services.credentials.get(factories.PROJECT, factories.CREDENTIAL)
+    assert kept.status == "broken", "nobody asked whether it works"
     world.services.credentials.delete(factories.PROJECT, factories.CREDENTIAL)
 
 
@@ -371,3 +411,34 @@ def test_a_round_that_slept_past_its_lease_asks_for_nothing(world: World) -> Non
     world.heat.scene = slow  # type: ignore[method-assign]
     world.round()
     assert stack.patches == []
+
+
+@pytest.mark.parametrize(
+    ("other", "held_back"),
+    [
+        ({}, True),
+        ({"adjust": SIGNAL, "resource": "workers"}, True),
+        ({"resource": "workers"}, False),
+        ({"stack_id": "stack-2"}, False),
+        ({"deleting": True}, False),
+    ],
+)
+def test_of_two_definitions_made_in_the_same_instant_the_later_is_never_acted_upon(
+    world: World, other: dict[str, Any], *, held_back: bool
+) -> None:
+    stack = adopted(world)
+    mine = world.memory.groups[factories.PROJECT, factories.GROUP].group
+    way = other.pop("adjust", Adjust.PARAMETER)
+    deleting = other.pop("deleting", False)
+    older = replace(mine, id=GroupId("group-0"), heat=a_heat_target(way, **other), deleting=deleting)
+    world.memory.groups[factories.PROJECT, older.id] = Held(older, world.clock.now + timedelta(days=1))
+    want(world, desired_capacity=4)
+    pass_minutes(world, 2)
+    assert stack.patches == ([] if held_back else [4])
+    if held_back:
+        assert status(world)[0] is GroupStatus.ERROR
+        assert "group-0 was defined first" in str(status(world)[1])
+        del world.memory.groups[factories.PROJECT, older.id]
+        groups.converge_now(world.services, CALLER, factories.GROUP, "req-3")
+        settle(world)
+        assert stack.patches == [4]

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.core.credential import Credential
 from dev.simcloud import SimCloud
+from tests.kept_secrets import keep_all_of
 from tests.openstack.site import Site, real_site, simulated_site
 
 
@@ -14,7 +15,7 @@ from tests.openstack.site import Site, real_site, simulated_site
 def cloud() -> Iterator[SimCloud]:
     """A simulated cloud, all of its own."""
     with SimCloud() as cloud:
-        yield cloud
+        yield keep_all_of(cloud)
 
 
 @pytest.fixture

@@ -55,6 +55,15 @@ def test_a_wrong_password_is_our_own_trouble(sim: Site) -> None:
     assert "wrong" not in str(caught.value)
 
 
+def test_a_password_that_was_rotated_is_read_anew_without_a_restart(sim: Site) -> None:
+    passwords = iter(["of yesterday", sim.password])
+    user = ServiceUser(sim.settings, lambda: next(passwords))
+    with pytest.raises(CloudUnavailable):
+        user.access()
+    assert user.access().auth_token
+    assert user.access().auth_token, "it is read once more, and not each time"
+
+
 def test_a_keystone_that_is_down_is_unavailable(sim: Site, cloud: SimCloud) -> None:
     cloud.faults.add(Fault(what=Effect.ANSWER, service="keystone", status=503, retry_after_seconds=9))
     with pytest.raises(CloudUnavailable) as caught:

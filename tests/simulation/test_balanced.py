@@ -17,13 +17,14 @@ from hypothesis.stateful import initialize, invariant, rule
 from chalicelib.core.errors import Conflict
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PoolId, ResourceId
+from chalicelib.core.launch import Template
 from chalicelib.core.pool import Pool, Readiness, former_after, overdue, pool_name
 from chalicelib.flows import groups
 from chalicelib.ports.cloud import CloudUnavailable
 from tests.core import factories
 from tests.fake_cloud import FakeCloud, FakeClouds, Fault
 from tests.simulation.crash import mortal
-from tests.simulation.test_simulation import MAX_SIZE, Service
+from tests.simulation.test_simulation import MAX_SIZE, ONE_BY_ONE, TOGETHER, Service
 from tests.world import CALLER, World
 
 POOLS = tuple(factories.a_pool(number, drain_seconds=drain) for number, drain in ((1, 60), (2, 0), (3, 300)))
@@ -70,11 +71,13 @@ class BalancedService(Service):
         self.left_behind = False
 
     @initialize(
-        size=st.integers(0, MAX_SIZE), one_by_one=st.booleans(), zones=st.sampled_from([(), ("a", "b")])
+        size=st.integers(0, MAX_SIZE),
+        template=st.sampled_from([TOGETHER, ONE_BY_ONE]),
+        zones=st.sampled_from([(), ("a", "b")]),
     )
-    def begin(self, size: int, *, one_by_one: bool, zones: tuple[str, ...]) -> None:
-        """A group that already stands in two pools of one load balancer."""
-        super().begin(size, one_by_one=one_by_one, zones=zones)
+    def begin(self, size: int, template: Template, zones: tuple[str, ...]) -> None:
+        """A group of servers that already stands in two pools of one load balancer."""
+        super().begin(size, template, zones)
 
         def edit(group: Group) -> Group:
             return replace(group, load_balancers=POOLS[:2])

@@ -19,6 +19,7 @@ from chalicelib.ports.alarms import AlarmHistory, Alarms
 from chalicelib.ports.history import Activities, Executions
 from chalicelib.ports.policies import Policies, Webhooks
 from chalicelib.ports.policy_states import PolicyStates
+from chalicelib.ports.rates import Tallies
 from chalicelib.ports.refreshes import Refreshes
 from chalicelib.ports.samples import Folds, Intakes, MeterBooks
 from chalicelib.ports.schedules import Schedules
@@ -45,6 +46,7 @@ from chalicelib.tables.members import MemberTable
 from chalicelib.tables.meters import MeterTable
 from chalicelib.tables.policies import PolicyTable
 from chalicelib.tables.policy_states import PolicyStateTable
+from chalicelib.tables.rates import TallyTable
 from chalicelib.tables.refreshes import RefreshTable
 from chalicelib.tables.schedules import ScheduleTable
 from chalicelib.tables.usage import UsageTable
@@ -96,15 +98,17 @@ class Storage:
     folds: Folds
     intakes: Intakes
     meters: MeterBooks
+    tallies: Tallies
     project: ProjectId
 
     def a_stored_group(self, **changes: Any) -> Group:
         """Return a group that is stored, with what it uses stored before it."""
         group = a_group(project_id=self.project, **changes)
-        configuration = a_launch_configuration(
-            project_id=self.project, id=group.launch_configuration_id, fingerprint="made-by-a-test"
-        )
-        self.launch_configurations.create(configuration, QUOTA)
+        if group.launch_configuration_id is not None:
+            configuration = a_launch_configuration(
+                project_id=self.project, id=group.launch_configuration_id, fingerprint="made-by-a-test"
+            )
+            self.launch_configurations.create(configuration, QUOTA)
         credential = a_credential(
             project_id=self.project, id=group.credential_id, fingerprint="made-by-a-test"
         )
@@ -162,6 +166,7 @@ def in_memory(shards: int = 8) -> Storage:
         folds=fakes.FakeFolds(memory),
         intakes=fakes.FakeIntakes(memory),
         meters=fakes.FakeMeters(memory, timedelta(days=KEEP_DAYS)),
+        tallies=fakes.FakeTallies(),
         project=_project(),
     )
 
@@ -186,6 +191,7 @@ def in_dynamodb(database: Database, shards: int = 8) -> Storage:
         folds=FoldTable(database, 4, KEEP_DAYS),
         intakes=IntakeTable(database),
         meters=MeterTable(database, KEEP_DAYS, lambda: 0.0),
+        tallies=TallyTable(database),
         project=_project(),
     )
 

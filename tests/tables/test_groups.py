@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core.capacity import Bounds
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.group import Freeze
-from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, ProjectId
+from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId
 from chalicelib.core.launch import LaunchType
 from chalicelib.core.quota import Quota
 from chalicelib.ports.storage import AlreadyDecided
@@ -16,6 +16,7 @@ from tests.core.factories import (
     a_credential,
     a_group,
     a_launch_configuration,
+    a_pool,
     a_stamp,
     a_trouble,
     seconds,
@@ -31,6 +32,8 @@ def test_a_group_comes_back_as_it_was_stored(storage: Storage) -> None:
         trouble=a_trouble(retry_at=None),
         kind=LaunchType.STACK,
         fingerprint="f",
+        load_balancers=(a_pool(1, subnet_id="s", network="dmz"), a_pool(2, drain_seconds=0)),
+        former_pools=(PoolId("pool-3"),),
     )
     assert storage.groups.get(group.project_id, group.id) == group
 

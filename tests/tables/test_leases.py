@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.errors import NotFound
-from chalicelib.core.group import Observed
-from chalicelib.core.ids import GroupId
-from chalicelib.ports.storage import GroupKey, Lease
-from tests.core.factories import NOW, a_stamp, seconds
+from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.group import Observed, TroubleKind
+from chalicelib.core.heat import Adjust
+from chalicelib.core.ids import GroupId, PoolId
+from chalicelib.ports.storage import GroupKey, Lease, LeaseLost
+from tests.core.factories import NOW, a_member, a_stamp, a_trouble, seconds
+from tests.core.heat_factories import a_heat_target, an_asked
 from tests.tables.storage import QUOTA, Storage, key_of
 
 
@@ -59,6 +61,19 @@ def test_cooldowns_that_start_anew_are_a_change_that_stays_settled(storage: Stor
     assert storage.groups.conclude(storage.leased(was), was, seen, NOW)
     stored = storage.groups.get(was.project_id, was.id)
     assert (stored.cooldowns, stored.generation, stored.settled) == (seen.cooldowns, 2, True)
+
+
+def test_pools_that_were_left_are_forgotten_unless_the_group_changed_meanwhile(storage: Storage) -> None:
+    was = storage.a_stored_group(former_pools=(PoolId("pool-1"), PoolId("pool-2")))
+    trouble = a_trouble(TroubleKind.BALANCER)
+    observed = replace(was.observed, pool_trouble=trouble, pools_busy_since=NOW)
+    seen = replace(was, former_pools=(PoolId("pool-2"),), observed=observed)
+    assert storage.groups.conclude(storage.leased(was), was, seen, NOW)
+    assert storage.groups.get(was.project_id, was.id) == seen
+    lease = storage.leased(seen, "two")
+    changed = storage.groups.change(seen, replace(seen, name="new"), QUOTA, storage.an_activity())
+    assert not storage.groups.conclude(lease, seen, replace(seen, former_pools=()), NOW)
+    assert storage.groups.get(was.project_id, was.id) == changed
 
 
 def test_a_group_that_changed_during_the_round_is_due_at_once(empty_storage: Storage) -> None:
@@ -117,3 +132,40 @@ def test_due_times_sort_across_whole_seconds(empty_storage: Storage) -> None:
     empty_storage.a_stored_group(id=GroupId("sooner"), updated_at=NOW)
     assert [key.group_id for key in empty_storage.groups.due(0, NOW, 10)] == ["sooner"]
     assert [key.group_id for key in empty_storage.groups.due(0, NOW + seconds(1), 10)] == ["sooner", "later"]
+
+
+def test_a_round_in_heat_notes_what_it_is_about_to_ask_for(storage: Storage) -> None:
+    group = storage.a_stored_group(heat=a_heat_target(), launch_configuration_id=None, settled=False)
+    lease = storage.leased(group)
+    asking = replace(group, observed=replace(group.observed, asked=an_asked(5)))
+    storage.groups.note(lease, asking)
+    assert storage.groups.get(group.project_id, group.id) == asking
+    assert storage.groups.lease(lease.key, "two", NOW, NOW + seconds(60)) is None, "the round goes on"
+
+
+def test_a_round_that_lost_its_lease_notes_nothing(storage: Storage) -> None:
+    group = storage.a_stored_group(heat=a_heat_target(), launch_configuration_id=None)
+    late = storage.leased(group, "one")
+    storage.groups.lease(late.key, "two", NOW + seconds(60), NOW + seconds(120))
+    with pytest.raises(LeaseLost):
+        storage.groups.note(late, replace(group, observed=replace(group.observed, asked=an_asked())))
+    gone = Lease(key=replace(late.key, group_id=GroupId("gone")), owner="one")
+    with pytest.raises(LeaseLost):
+        storage.groups.note(gone, replace(group, id=GroupId("gone")))
+    assert storage.groups.get(group.project_id, group.id) == group
+
+
+def test_a_group_in_heat_uses_its_credential_alone(storage: Storage) -> None:
+    group = storage.a_stored_group(heat=a_heat_target(Adjust.SIGNAL), launch_configuration_id=None)
+    assert storage.groups.get(group.project_id, group.id) == group
+    with pytest.raises(Conflict):
+        storage.credentials.delete(group.project_id, group.credential_id)
+    storage.groups.remove(storage.leased(group), group)
+    storage.credentials.delete(group.project_id, group.credential_id)
+
+
+def test_a_member_that_heat_made_comes_back_as_it_was_written(storage: Storage) -> None:
+    group = storage.a_stored_group(heat=a_heat_target(), launch_configuration_id=None)
+    member = a_member(project_id=storage.project, launch_configuration_id=None)
+    storage.members.plan(storage.leased(group), [member])
+    assert list(storage.members.of_group(key_of(group))) == [member]

@@ -129,8 +129,19 @@ class QuotaDocument(msgspec.Struct, kw_only=True):
     schedules: int
 
 
+class RatesDocument(msgspec.Struct, kw_only=True):
+    """How many calls a minute are taken: of one webhook's or intake's token, and of a project in all."""
+
+    webhook: int
+    intake: int
+    project_webhooks: int
+    project_samples: int
+    project_calls: int
+
+
 class LimitsDocument(msgspec.Struct, kw_only=True):
-    """What a project may have, and what it has."""
+    """What a project may have, what it has, and how often it may call."""
 
     limits: QuotaDocument
     used: QuotaDocument
+    rates: RatesDocument

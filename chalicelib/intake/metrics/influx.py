@@ -34,6 +34,7 @@ from chalicelib.intake.metrics.reading import (
     NOT_FINITE,
     Rejected,
     check_count,
+    check_parts,
     retry_after,
     status_of,
     summed_up,
@@ -51,6 +52,8 @@ _NANOSECONDS: Mapping[str, int] = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
+_LINE_MAX_CHARACTERS = 1024 * 1024
+"""While a line is matched, it takes forty times its length of memory."""
 _SOURCE_TAGS = ("server_id", "host")
 
 # A backslash escapes only what it must; before anything else it is itself. Quantifiers are possessive (++),
@@ -93,7 +96,7 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
 
     Raises:
         Invalid: the body is not UTF-8, or there is no such precision.
-        TooLarge: there are too many values.
+        TooLarge: there are too many values, or lines.
     """
     del headers  # the protocol has no other form
     unit = _NANOSECONDS.get(query.get("precision") or "ns")
@@ -116,16 +119,25 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
 
 
 def _lines(text: str) -> Iterator[tuple[int, re.Match[str] | None]]:
-    """Yield each line that says something, with its number, or None when it makes no sense."""
-    position, number = 0, 1
+    """Yield each line that says something, with its number, or None when it makes no sense or is too long."""
+    position, number, looked_at = 0, 1, 0
     while position < len(text):
+        check_parts(looked_at := looked_at + 1)
         nothing = _NOTHING.match(text, position)
-        found = nothing or _LINE.match(text, position)
+        found = nothing or _whole_line(text, position)
         if not nothing:
             yield number, found
         after = found.end() if found else text.find("\n", position) + 1 or len(text)
         number += text.count("\n", position, after)  # quoted text may hold line feeds
         position = after
+
+
+def _whole_line(text: str, position: int) -> re.Match[str] | None:
+    """Return the line that begins at ``position``, None where there is none, or it goes on for too long."""
+    end = position + _LINE_MAX_CHARACTERS
+    found = _LINE.match(text, position, end)
+    cut_off = found and found.end() == end < len(text) and text[end - 1] != "\n"
+    return None if cut_off else found
 
 
 def _samples(line: re.Match[str] | None, unit: int, now: datetime) -> list[Sample]:

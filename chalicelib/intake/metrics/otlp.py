@@ -36,6 +36,7 @@ from chalicelib.intake.metrics.reading import (
     NOT_FINITE,
     Rejected,
     check_count,
+    check_parts,
     retry_after,
     status_of,
     summed_up,
@@ -43,6 +44,8 @@ from chalicelib.intake.metrics.reading import (
 )
 
 _SOURCE_ATTRIBUTES = ("host.id", "service.instance.id", "host.name")
+_ATTRIBUTES_MAX = 128
+"""As OpenTelemetry's SDKs have it. More are no dimensions, and of a resource's only so many are looked at."""
 _DELTA, _CUMULATIVE = 1, 2
 _NO_RECORDED_VALUE = 1
 
@@ -84,7 +87,7 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
 
     Raises:
         Invalid: the body cannot be read, or the content type is of neither encoding.
-        TooLarge: there are too many points, or values in histograms.
+        TooLarge: there are too many points, values in histograms, or parts around them.
     """
     del query
     encoding = _encoding(headers)
@@ -117,10 +120,14 @@ class _Place(NamedTuple):
 
 
 def _points(encoding: _Encoding, resource_metrics: Sequence[Any]) -> Iterator[_Place]:
+    parts = 0
     for of_resource in resource_metrics:
+        check_parts(parts := parts + 1)
         source = _source(encoding, of_resource.resource.attributes)
         for of_scope in of_resource.scope_metrics:
+            check_parts(parts := parts + 1)
             for metric in of_scope.metrics:
+                check_parts(parts := parts + 1)
                 kind = encoding.kind_of(metric)
                 if kind is not None:
                     name, stream = metric.name, getattr(metric, kind)
@@ -129,7 +136,8 @@ def _points(encoding: _Encoding, resource_metrics: Sequence[Any]) -> Iterator[_P
 
 
 def _source(encoding: _Encoding, attributes: Sequence[Any]) -> str | None:
-    found = {each.key: encoding.text_of(each.value) for each in attributes if each.key in _SOURCE_ATTRIBUTES}
+    few = attributes[:_ATTRIBUTES_MAX]
+    found = {each.key: encoding.text_of(each.value) for each in few if each.key in _SOURCE_ATTRIBUTES}
     return next((found[name] for name in _SOURCE_ATTRIBUTES if found.get(name)), None)
 
 
@@ -200,6 +208,8 @@ def _of_histogram(encoding: _Encoding, kind: str, point: Any) -> Measure:
 
 
 def _dimensions(encoding: _Encoding, attributes: Sequence[Any]) -> tuple[tuple[str, str], ...]:
+    if len(attributes) > _ATTRIBUTES_MAX:
+        raise Rejected(f"a point has at most {_ATTRIBUTES_MAX} attributes")
     dimensions: dict[str, str] = {}
     for each in attributes:
         text = encoding.text_of(each.value)

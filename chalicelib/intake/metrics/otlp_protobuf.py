@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.core.errors import Invalid
+from chalicelib.core.errors import Invalid, TooLarge
 
 CONTENT_TYPE = "application/x-protobuf"
 
+_BYTES_MAX = 4 * 1024 * 1024
+"""An empty message takes two bytes of the body, and sixty of memory. A point takes some 100 to 400."""
 _VARINT_BITS = 7
 
 
@@ -20,7 +22,10 @@ def decoded(body: bytes) -> Sequence[Any]:
 
     Raises:
         Invalid: it is not OTLP in protobuf.
+        TooLarge: it is longer than ``_BYTES_MAX``, inflated.
     """
+    if len(body) > _BYTES_MAX:
+        raise TooLarge("intake.too_large", f"A request in protobuf has at most {_BYTES_MAX} bytes, inflated.")
     from google.protobuf.message import DecodeError  # noqa: PLC0415
     from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from chalicelib.core.errors import (
     NotFound,
     ThermostatError,
     TooLarge,
+    TooOften,
     Unauthenticated,
     Unavailable,
 )
@@ -20,6 +21,9 @@ from chalicelib.core.sample import Rejection
 
 VALUES_MAX = 50_000
 """How many values one request may hold; a histogram has one for each bucket that is not empty."""
+
+PARTS_MAX = 100_000
+"""How many lines, metrics and the like are looked at in one request, whether or not they hold values."""
 
 REASONS_MAX = 5
 """How many reasons a refusal tells; senders log them, and the rest are most often the same."""
@@ -36,6 +40,7 @@ _STATUSES: tuple[tuple[type[ThermostatError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooOften, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
@@ -58,13 +63,14 @@ def check_count(values: int) -> None:
         raise TooLarge("intake.too_many_values", f"A request has at most {VALUES_MAX} values; send several.")
 
 
-def status_of(error: ThermostatError) -> HTTPStatus:
-    """Return the status of a refused request.
+def check_parts(parts: int) -> None:
+    """Raise TooLarge when a request consists of more parts than are looked at."""
+    if parts > PARTS_MAX:
+        raise TooLarge("intake.too_many_parts", f"A request has at most {PARTS_MAX} lines or metrics.")
 
-    What is forbidden for a while only is 429: all senders know that they may try it again.
-    """
-    if isinstance(error, Forbidden) and error.retry_after_seconds is not None:
-        return HTTPStatus.TOO_MANY_REQUESTS
+
+def status_of(error: ThermostatError) -> HTTPStatus:
+    """Return the status of a refused request."""
     found = (status for kind, status in _STATUSES if isinstance(error, kind))
     return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
 

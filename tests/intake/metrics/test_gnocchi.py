@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooLarge, TooOften, Unavailable
 from chalicelib.core.sample import Batch, Rejection, Sample
 from chalicelib.intake.metrics import gnocchi
 from chalicelib.intake.metrics.reading import VALUES_MAX
@@ -214,7 +214,7 @@ def test_where_nothing_was_counted_it_is_400() -> None:
         (NotFound("x", "No."), 404),
         (TooLarge("x", "No."), 413),
         (Forbidden("x", "No."), 403),
-        (Forbidden("x", "No.", retry_after_seconds=7), 429),
+        (TooOften("x", "No.", retry_after_seconds=7), 429),
         (Unavailable("x", "No.", retry_after_seconds=7), 503),
     ],
 )

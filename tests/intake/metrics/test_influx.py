@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from influxdb_client import Point
 
-from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from chalicelib.core.errors import Forbidden, Invalid, NotFound, TooLarge, TooOften, Unavailable
 from chalicelib.core.sample import Batch, Rejection, Sample
 from chalicelib.intake.metrics import influx
 from chalicelib.intake.metrics.reading import VALUES_MAX
@@ -272,7 +272,7 @@ def test_lines_that_are_rejected_are_told_in_the_words_that_keep_telegraf_from_t
         (NotFound("x", "No."), 404, "not found"),
         (TooLarge("x", "No."), 413, "request too large"),
         (Forbidden("x", "No."), 403, "forbidden"),
-        (Forbidden("x", "No.", retry_after_seconds=7), 429, "too many requests"),
+        (TooOften("x", "No.", retry_after_seconds=7), 429, "too many requests"),
         (Unavailable("x", "No.", retry_after_seconds=7), 503, "unavailable"),
     ],
 )

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooOften, Unavailable
 from chalicelib.core.sample import Batch, Rejection, Sample
 from chalicelib.intake.metrics import otlp
 from chalicelib.intake.metrics.reading import VALUES_MAX
@@ -404,7 +404,7 @@ def test_a_long_list_of_reasons_is_cut_off() -> None:
         (TooLarge("x", "Né."), 413, 3),
         (Conflict("x", "Né."), 409, 10),
         (Forbidden("x", "Né."), 403, 7),
-        (Forbidden("x", "Né.", retry_after_seconds=30), 429, 8),
+        (TooOften("x", "Né.", retry_after_seconds=30), 429, 8),
         (Unavailable("x", "Né.", retry_after_seconds=30), 503, 14),
         (Unavailable("x", "Né." * 100), 503, 14),
     ],

@@ -1,0 +1,35 @@
+"""What operators read: every alarm has its section, every metric its row, every line its fields."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from chalicelib.telemetry import METRICS
+from deploy.alarms import alarms_of
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_runbook_says_what_to_do_about_every_alarm_and_no_other() -> None:
+    text = (DOCS / "runbook.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### ", text.partition("\n## Alarms\n")[2], flags=re.MULTILINE)[1:]
+    assert {each.partition("\n")[0] for each in sections} == {alarm.name for alarm in alarms_of("prod")}
+    assert all(len(each.partition("\n")[2].strip()) > 50 for each in sections)
+
+
+def test_every_metric_is_described_in_the_words_that_prometheus_gets() -> None:
+    text = (DOCS / "monitoring.md").read_text(encoding="utf-8")
+    rows = [
+        f"| `{each.name}` | `{each.prometheus_name}` | {', '.join(f'`{d}`' for d in each.dimensions)} "
+        f"| {each.says} |"
+        for each in METRICS
+    ]
+    assert re.findall(r"^\| `[A-Z]\w+` \| .*\|$", text, re.MULTILINE) == rows
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for name in ("runbook.md", "monitoring.md", "deploy.md"):
+        text = (DOCS / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([a-z0-9./-]+)\)", text):
+            assert (DOCS / target).exists(), f"{name}: {target}"
