@@ -523,6 +523,8 @@ def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
     stacks.until(path, "CREATE_COMPLETE")
     stacks.delete(path)
     assert owner.api.get(f"/v1/credentials/{credential['id']}")["status"] == "ok"
+    owned = f"/users/{owner.cloud.current_user_id}/application_credentials"
+    owner.cloud.identity.delete(f"{owned}/{made['application_credential_id']}")
 
 
 @pytest.fixture
