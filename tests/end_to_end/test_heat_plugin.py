@@ -109,9 +109,9 @@ class Web:
             within_seconds=within_seconds,
         )
 
-    def updated(self, template: str, parameters: Document) -> None:
+    def updated(self, template: str, parameters: Document, **more: Any) -> None:
         """Update the stack, and wait until it is."""
-        self.stacks.ask("PATCH", self.path, {"template": template, "parameters": parameters})
+        self.stacks.ask("PATCH", self.path, {"template": template, "parameters": parameters, **more})
         self.stacks.until(self.path, "UPDATE_COMPLETE")
 
     def done(self, action: str) -> None:
@@ -161,6 +161,8 @@ def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_
     web.updated(WEB.replace("adjustment: 1\n", "adjustment: 1\n      cooldown: 7\n"), parameters)
     assert web.show("policies", "out")["cooldown"] == 7
     assert (web.group["desired_capacity"], stacks.outputs(web.path)["size"]) == (3, 3)
+    web.updated(WEB, parameters, converge=True)
+    assert web.group["desired_capacity"] == 3, "also where Heat compares with what is there"
     assert call_hook(outputs["scale_in_url"]).json()["capacity_after"] == 2
 
     stacks.delete(web.path)
@@ -521,6 +523,8 @@ def test_a_credential_that_is_handed_over_by_its_id_is_left_alone(
     stacks.until(path, "CREATE_COMPLETE")
     stacks.delete(path)
     assert owner.api.get(f"/v1/credentials/{credential['id']}")["status"] == "ok"
+    owned = f"/users/{owner.cloud.current_user_id}/application_credentials"
+    owner.cloud.identity.delete(f"{owned}/{made['application_credential_id']}")
 
 
 @pytest.fixture
