@@ -33,6 +33,7 @@ from dev.metrics import serve_metrics
 _log = logging.getLogger("chalicelib.dev")
 
 _LONG_POLL_SECONDS = 5
+_TOKEN_IN_PATH = re.compile(r"/v1/(hooks(?:/alarms/[^/\s]+/[^/\s]+)?|intake)/[^/?\s]+")
 
 
 class Handler(ChaliceRequestHandler):
@@ -42,7 +43,7 @@ class Handler(ChaliceRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
         """Log the request line without what is secret in it."""
-        _log.info("%s", re.sub(r"/v1/(hooks|intake)/[^/?\s]+", r"/v1/\1/***", format % args))
+        _log.info("%s", _TOKEN_IN_PATH.sub(r"/v1/\1/***", format % args))
 
 
 class Server(ThreadedHTTPServer):

@@ -35,11 +35,13 @@ from app import app
 from chalicelib import wiring
 from chalicelib.api import openapi
 from chalicelib.api.operation import OPERATIONS
+from chalicelib.flows.backends import HOOK_PATH
 from dev.functions import Handler
 from tests.api.caller import ALARM, MEMBER, Api, Estate
 from tests.api.conftest import SETTINGS
 from tests.api.contract import Contract
 from tests.fakes import Memory
+from tests.intake.bodies import ALARM as SAID_BY_AODH
 from tests.world import World
 
 EXAMPLES = 12
@@ -89,6 +91,7 @@ class Served:
 
     Attributes:
         spare: what no group uses, so that it can be deleted.
+        alarm_hook: what stands in the path of an alarm's hook, and Aodh's own id of the alarm.
         answered: the statuses that each operation was answered with.
     """
 
@@ -96,6 +99,7 @@ class Served:
     session: requests.Session
     estate: Estate
     spare: Mapping[str, str]
+    alarm_hook: Mapping[str, str]
     world: World
     as_it_was: Memory
     answered: dict[str, set[int]] = dataclasses.field(default_factory=dict)
@@ -122,6 +126,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             "credential_id": api.credential()["id"],
             "launch_configuration_id": api.launch_configuration()["id"],
         }
+        api.alarm(estate.group_id, backend="aodh", datapoints_to_alarm=3)
+        ((external_id, watched),) = world.aodh.watched.items()
+        in_path = zip(("project_id", "alarm_id", "token"), watched.hook_url.split("/")[-3:], strict=True)
         as_it_was = Memory(
             **{
                 field.name: copy.deepcopy(getattr(world.memory, field.name))
@@ -139,6 +146,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             session=session,
             estate=estate,
             spare=spare,
+            alarm_hook={**dict(in_path), "external_id": external_id},
             world=world,
             as_it_was=as_it_was,
         )
@@ -182,6 +190,16 @@ def plausible(body: Any) -> Any:
     return {**kept, "cron": "*/5 7 * * 1-5", "min_size": 1, "desired_capacity": 2}
 
 
+def aim_at_alarm(
+    case: schemathesis.Case[Any], made_up_well: set[ParameterLocation], hook: Mapping[str, str]
+) -> None:
+    """Have what is made up well of a call to an alarm's hook be of the alarm that there is."""
+    if ParameterLocation.PATH in made_up_well:
+        case.path_parameters = {name: hook[name] for name in ("project_id", "alarm_id", "token")}
+    if ParameterLocation.BODY in made_up_well and isinstance(case.body, Mapping):
+        case.body = {**case.body, **SAID_BY_AODH, "alarm_id": hook["external_id"]}
+
+
 def is_bad(case: schemathesis.Case[Any]) -> bool:
     """Return whether a request must be refused, of those that schemathesis calls negative."""
     assert case.meta is not None
@@ -189,7 +207,7 @@ def is_bad(case: schemathesis.Case[Any]) -> bool:
     described = document["paths"][case.path][case.method.lower()]
     if case.body is NOT_SET and not described.get("requestBody", {}).get("required"):
         bad.discard(ParameterLocation.BODY)  # it may be left out
-    if described["operationId"] in ("call_hook", "put_to_hook", "notify_policy"):
+    if described["operationId"] in ("call_hook", "put_to_hook", "notify_policy", "call_alarm_hook"):
         bad.discard(ParameterLocation.HEADER)  # a hook looks at what a body is, not at what it is called
     return bool(bad)
 
@@ -198,7 +216,7 @@ def is_bad(case: schemathesis.Case[Any]) -> bool:
 def test_no_request_breaks_the_promises_of_the_document(case: schemathesis.Case[Any], served: Served) -> None:
     known = dataclasses.asdict(served.estate)
     assert case.meta is not None
-    components = case.meta.components
+    components, bad = case.meta.components, is_bad(case)  # both change with what is put in below
     made_up_well = {place for place, component in components.items() if component.mode.is_positive}
     if ParameterLocation.PATH in made_up_well:
         case.path_parameters = aimed(case.path_parameters, {**known, **served.spare})
@@ -210,10 +228,12 @@ def test_no_request_breaks_the_promises_of_the_document(case: schemathesis.Case[
             case.body = evaluable(case.body)
         if case.path.startswith("/v1/schedules"):
             case.body = plausible(case.body)
+    if case.path.startswith(HOOK_PATH):
+        aim_at_alarm(case, made_up_well, served.alarm_hook)
 
     served.put_back()
     response = case.call(base_url=served.url, session=served.session, headers={"X-Auth-Token": MEMBER})
     served.answered.setdefault(str(case.operation.label), set()).add(response.status_code)
     if "x-amzn-ErrorType" in response.headers:
         return  # the gateway's own answer: there is no such path
-    case.validate_response(response, checks=[*CHECKS, negative_data_rejection] if is_bad(case) else CHECKS)
+    case.validate_response(response, checks=[*CHECKS, negative_data_rejection] if bad else CHECKS)
