@@ -211,7 +211,7 @@ TABLE: list[tuple[str, dict[str, Any], str]] = [
                 },
                 "group.heat_policies",
             ),
-            ({}, "group.heat_stack"),
+            ({"stack": "no-such"}, "group.heat_stack"),
         )
     ),
     *(

@@ -75,7 +75,7 @@ def test_what_cannot_be_made_again_is_protected_and_kept() -> None:
         "AlarmHistoryTable",
         "FoldsTable",
         "PolicyStatesTable",
+        "RatesTable",
         "WorkQueue",
         "FailedWorkQueue",
-        "SecretsKeyAlias",
     }
