@@ -38,7 +38,7 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
-	@$(PY) -m pytest -q tests/end_to_end tests/openstack
+	@$(PY) -m pytest -q tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
 
 bench: .venv/.complete ## measure decisions, rounds, alarms and samples on this machine
 	@$(PY) -m dev.bench
