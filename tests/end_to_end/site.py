@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from keystoneauth1.exceptions import EndpointNotFound
 from openstack.connection import Connection
 
 from dev.client import Client, Document
@@ -54,6 +55,14 @@ class Party:
     def project_id(self) -> str:
         """The project's id."""
         return str(self.cloud.current_project_id)
+
+    def endpoint(self, service_type: str) -> str | None:
+        """Return where the cloud's catalog says that a service is, None if it has none."""
+        try:
+            found = self.cloud.session.get_endpoint(service_type=service_type, interface="public")
+        except EndpointNotFound:
+            return None
+        return str(found) if found else None
 
     def servers_of(self, group: Document) -> list[Document]:
         """Return the group's servers as Nova shows them, without those that are already going."""

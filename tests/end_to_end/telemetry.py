@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from keystoneauth1.exceptions import EndpointNotFound
 
 from dev.client import Document
 from tests.end_to_end.site import Party
@@ -28,22 +27,17 @@ class Telemetry:
     """
 
     def __init__(self, owner: Party) -> None:
+        self._owner = owner
         self._session = owner.cloud.session
         self._known: set[str] = set()
         for service_type in ("metric", "alarming"):
-            if not listens(self._endpoint(service_type)):
+            if not listens(self._owner.endpoint(service_type)):
                 pytest.skip(f"this cloud has no {service_type!r}, or none that is up")
-
-    def _endpoint(self, service_type: str) -> str | None:
-        try:
-            return self._session.get_endpoint(service_type=service_type, interface="public") or None
-        except EndpointNotFound:
-            return None
 
     def ask(self, service_type: str, method: str, path: str, document: Any = None, **more: Any) -> Any:
         """Return what a service answers."""
         answer = self._session.request(
-            f"{self._endpoint(service_type)}{path}", method, json=document, authenticated=True, **more
+            f"{self._owner.endpoint(service_type)}{path}", method, json=document, authenticated=True, **more
         )
         return answer.json() if answer.content else None
 

@@ -20,7 +20,7 @@ DRAIN_SECONDS = 3
 @pytest.fixture
 def pool(owner: Party) -> Iterator[Document]:
     """A pool in which somebody else's member stands."""
-    if owner.cloud.session.get_endpoint(service_type="load-balancer") is None:
+    if owner.endpoint("load-balancer") is None:
         pytest.skip("this cloud has no Octavia")
     octavia = owner.cloud.load_balancer
     balancer = octavia.create_load_balancer(name=f"e2e-{uuid.uuid4()}")
