@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -207,7 +207,7 @@ def _statuses(nova: Any, tag: str) -> Sequence[str]:
     return [server["status"] for server in answer.json()["servers"]]
 
 
-def _until(holds: Any) -> None:
+def _until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + _WITHIN_SECONDS
     while not holds():
         if time.monotonic() > end:
@@ -252,7 +252,7 @@ def main() -> int:
         for each in contestants:  # a first time, untimed: connections are opened, tokens fetched
             _timed(each, 1)
         for count in _COUNTS:
-            took = {each.name: [] for each in contestants}  # type: dict[str, list[float]]
+            took: dict[str, list[float]] = {each.name: [] for each in contestants}
             for _ in range(times):
                 for each in contestants:
                     took[each.name].append(_timed(each, count))

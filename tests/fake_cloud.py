@@ -27,6 +27,30 @@ class Fault(StrEnum):
     REFUSED = "refused"  # 4xx
 
 
+def next_fault(faults: list[Fault], refusal: CloudRefused) -> Fault | None:
+    """Take the fault of the next request, raise what it raises before anything is done, and return it.
+
+    Args:
+        refusal: what is raised where the request is refused.
+    """
+    fault = faults.pop(0) if faults else None
+    match fault:
+        case Fault.TURNED_AWAY:
+            raise CloudUnavailable("429 Too many requests", certainly_not_done=True)
+        case Fault.BROKEN:
+            raise CloudUnavailable("503 Service Unavailable")
+        case Fault.REFUSED:
+            raise refusal
+        case _:
+            return fault
+
+
+def maybe_lose_answer(fault: Fault | None) -> None:
+    """Raise where the answer to a request that was done is lost."""
+    if fault is Fault.ANSWER_LOST:
+        raise CloudUnavailable("read timed out")
+
+
 @dataclass(slots=True)
 class Machine:
     """One server or stack as the cloud keeps it.
@@ -114,7 +138,7 @@ class FakeCloud:
             raise CloudRefused("Quota exceeded for instances", over_quota=True)
         names = [order.name] if order.count == 1 else [f"{order.name}-{n + 1}" for n in range(order.count)]
         made = [self._make(name, order) for name in names]
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
         return made[0] if order.count == 1 else None
 
     def _make(self, name: str, order: Order) -> ResourceId:
@@ -146,14 +170,14 @@ class FakeCloud:
             machine.forced_status = "DELETE_FAILED"
         else:
             self.machines.pop(resource_id, None)
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def label(self, resource_id: ResourceId, metadata: dict[str, str]) -> None:
         """Add metadata to a server."""
         fault = self._enter_to_change()
         if resource_id in self.machines:
             self.machines[resource_id].metadata |= metadata
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def _enter(self) -> None:
         if self.broken is not None:
@@ -161,20 +185,7 @@ class FakeCloud:
 
     def _enter_to_change(self) -> Fault | None:
         self._enter()
-        fault = self.faults.pop(0) if self.faults else None
-        match fault:
-            case Fault.TURNED_AWAY:
-                raise CloudUnavailable("429 Too many requests", certainly_not_done=True)
-            case Fault.BROKEN:
-                raise CloudUnavailable("503 Service Unavailable")
-            case Fault.REFUSED:
-                raise CloudRefused("400 Flavor nope could not be found.")
-            case _:
-                return fault
-
-    def _maybe_lose(self, fault: Fault | None) -> None:
-        if fault is Fault.ANSWER_LOST:
-            raise CloudUnavailable("read timed out")
+        return next_fault(self.faults, CloudRefused("400 Flavor nope could not be found."))
 
 
 @dataclass

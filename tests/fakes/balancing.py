@@ -11,8 +11,8 @@ from chalicelib.core.credential import Credential
 from chalicelib.core.ids import PoolId, PoolMemberId
 from chalicelib.core.pool import PoolEntry, PoolMember, PoolSight, Readiness
 from chalicelib.ports.balancing import BalancerBusy, PoolGone
-from chalicelib.ports.cloud import CloudRefused, CloudUnavailable
-from tests.fake_cloud import Fault
+from chalicelib.ports.cloud import CloudRefused
+from tests.fake_cloud import Fault, maybe_lose_answer, next_fault
 
 _STATUSES = {Readiness.READY: "ACTIVE", Readiness.BUSY: "PENDING_UPDATE", Readiness.BROKEN: "ERROR"}
 
@@ -100,7 +100,7 @@ class FakeBalancers:
         assert len({entry.place for entry in entries}) == len(entries), "an address and port twice"
         for entry in entries:
             self._write(pool_id, entry)
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def remove(self, pool_id: PoolId, member_id: PoolMemberId) -> None:
         """Delete one member."""
@@ -110,7 +110,7 @@ class FakeBalancers:
         fault = self._begin(pool_id)
         kept = {place: each for place, each in self.members[pool_id].items() if each.id != member_id}
         self.members[pool_id] = kept
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def _write(self, pool_id: PoolId, entry: PoolEntry) -> None:
         known = self.members[pool_id].get(entry.place)
@@ -128,14 +128,7 @@ class FakeBalancers:
 
     def _begin(self, pool_id: PoolId) -> Fault | None:
         balancer_id = self._balancer_of(pool_id)
-        fault = self.faults.pop(0) if self.faults else None
-        match fault:
-            case Fault.TURNED_AWAY:
-                raise CloudUnavailable("429 Too many requests", certainly_not_done=True)
-            case Fault.BROKEN:
-                raise CloudUnavailable("503 Service Unavailable")
-            case Fault.REFUSED:
-                raise CloudRefused("Quota has been met.", over_quota=True)
+        fault = next_fault(self.faults, CloudRefused("Quota has been met.", over_quota=True))
         if self._readiness(balancer_id) is not Readiness.READY:
             self.refusals += 1
             raise BalancerBusy(f"Load Balancer {balancer_id} is immutable and cannot be updated.")
@@ -154,7 +147,3 @@ class FakeBalancers:
         balancer = self.balancers[balancer_id]
         busy = Readiness.BUSY if balancer.busy_until > self.now() else Readiness.READY
         return balancer.forced or busy
-
-    def _maybe_lose(self, fault: Fault | None) -> None:
-        if fault is Fault.ANSWER_LOST:
-            raise CloudUnavailable("read timed out")

@@ -27,7 +27,7 @@ from chalicelib.core.ids import ResourceId
 from chalicelib.core.member import Resource
 from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken
 from chalicelib.ports.orchestration import StackView
-from tests.fake_cloud import Fault
+from tests.fake_cloud import Fault, maybe_lose_answer, next_fault
 
 STEPS = {"up": 1, "down": -1, "up5": 5}
 
@@ -237,13 +237,13 @@ class FakeStacks:
         assert parameter == "size"
         fault = self._enter_to_change()
         self.stacks[target.stack_id].patch(value)
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def signal(self, target: HeatTarget, policy: str) -> None:
         """Signal a policy."""
         fault = self._enter_to_change()
         self.stacks[target.stack_id].signal(policy)
-        self._maybe_lose(fault)
+        maybe_lose_answer(fault)
 
     def _enter(self) -> None:
         if self.broken is not None:
@@ -253,20 +253,7 @@ class FakeStacks:
 
     def _enter_to_change(self) -> Fault | None:
         self._enter()
-        fault = self.faults.pop(0) if self.faults else None
-        match fault:
-            case Fault.TURNED_AWAY:
-                raise CloudUnavailable("429 Too many requests", certainly_not_done=True)
-            case Fault.BROKEN:
-                raise CloudUnavailable("503 Service Unavailable")
-            case Fault.REFUSED:
-                raise CloudRefused("400 The Stack could not be updated.")
-            case _:
-                return fault
-
-    def _maybe_lose(self, fault: Fault | None) -> None:
-        if fault is Fault.ANSWER_LOST:
-            raise CloudUnavailable("read timed out")
+        return next_fault(self.faults, CloudRefused("400 The Stack could not be updated."))
 
 
 def _scene(stack: FakeStack) -> HeatScene:

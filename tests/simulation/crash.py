@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.ports import Services
 
 
@@ -24,6 +26,19 @@ class Executioner:
     calls_left: int | None = None
     after_effect: bool = False
     meanwhile: Callable[[], None] | None = None
+
+    def invoke(self, run: Callable[[], object], dies: int | None, *, late: bool) -> None:
+        """Run one invocation, to which something happens at its ``dies``-th call to the world.
+
+        Args:
+            late: after that call has taken effect, not before.
+        """
+        self.calls_left, self.after_effect = dies, late
+        try:
+            with suppress(Died, NotFound, Conflict):
+                run()
+        finally:
+            self.calls_left = None
 
     def about_to_call(self) -> None:
         """Count a call that is about to take effect."""

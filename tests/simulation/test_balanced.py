@@ -103,7 +103,7 @@ class BalancedService(Service):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-b")
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(faults=st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=4))
     def changes_of_pools_go_wrong(self, faults: list[Fault]) -> None:

@@ -13,7 +13,6 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.heat import Adjust
 from chalicelib.flows import groups, sweep
@@ -22,7 +21,7 @@ from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.core.heat_factories import a_heat_target
 from tests.fake_cloud import Fault
-from tests.simulation.crash import Died, Executioner, mortal
+from tests.simulation.crash import Executioner, mortal
 from tests.world import CALLER, World, key
 
 MAX_SIZE = 12
@@ -54,11 +53,11 @@ class HeatManaged(RuleBasedStateMachine):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(dies=st.none() | st.integers(0, 30), late=st.booleans())
     def a_message_is_delivered(self, dies: int | None, *, late: bool) -> None:
-        self._invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
 
     @rule(dies=st.none() | st.integers(0, 10), late=st.booleans())
     def a_minute_ticks(self, dies: int | None, *, late: bool) -> None:
@@ -66,7 +65,7 @@ class HeatManaged(RuleBasedStateMachine):
             for shard in range(self.world.limits.shards):
                 sweep.sweep(self.mortal, shard)
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(seconds=st.sampled_from([1, 3, 5, 20, 61, 300, 2000]))
     def time_passes(self, seconds: int) -> None:
@@ -97,16 +96,6 @@ class HeatManaged(RuleBasedStateMachine):
     @rule(broken=st.booleans(), for_good=st.booleans())
     def keystone_lets_us_in_or_not(self, *, broken: bool, for_good: bool) -> None:
         self.world.heat.broken = CredentialBroken("no", for_good=for_good) if broken else None
-
-    def _invoke(self, run: object, dies: int | None, *, late: bool) -> None:
-        """Run one invocation, which may die at its ``dies``-th call to the world."""
-        self.executioner.calls_left, self.executioner.after_effect = dies, late
-        try:
-            run()  # type: ignore[operator]
-        except (Died, NotFound, Conflict):
-            pass
-        finally:
-            self.executioner.calls_left = None
 
     @invariant()
     def nothing_meets_on_the_stack(self) -> None:

@@ -31,7 +31,7 @@ from chalicelib.flows import alarms, groups, policies, schedules, sweep, watch
 from chalicelib.flows.observe import observe
 from chalicelib.ports import Share
 from tests.core import factories
-from tests.simulation.crash import Died, Executioner, mortal
+from tests.simulation.crash import Executioner, mortal
 from tests.simulation.judged import (
     DARK,
     HIGH,
@@ -110,7 +110,9 @@ class Judging(RuleBasedStateMachine):
         batch = Batch(samples=tuple(enumerate(samples)), batch_id=f"batch-{len(self.sent)}")
         self.sent.append((batch, self._fine()))
         before = self._stored()
-        self._invoke(lambda: observe(self.mortal, key(), batch, default_batch_id="none"), dies, late=late)
+        self.executioner.invoke(
+            lambda: observe(self.mortal, key(), batch, default_batch_id="none"), dies, late=late
+        )
         first = observe(self.world.services, key(), batch, default_batch_id="none")
         self._counted(first.accepted, value, at)
         assert len(names) - first.accepted == (len(names) if ago > 3600 else 0)
@@ -135,17 +137,17 @@ class Judging(RuleBasedStateMachine):
         """Never, once or twice; and whoever dies has his message delivered again, or lost."""
         self.world.clock.pass_(60)
         for _ in range(times):
-            self._invoke(self._judge, dies, late=late)
+            self.executioner.invoke(self._judge, dies, late=late)
         self.world.tick()
 
     @rule(dies=deaths, late=st.booleans())
     def news_of_close_watching_is_judged(self, dies: int | None, *, late: bool) -> None:
         if self.world.queue.judgings:
-            self._invoke(lambda: watch.judge_promptly(self.mortal, key()), dies, late=late)
+            self.executioner.invoke(lambda: watch.judge_promptly(self.mortal, key()), dies, late=late)
 
     @rule(dies=deaths, late=st.booleans())
     def a_shard_is_swept(self, dies: int | None, *, late: bool) -> None:
-        self._invoke(self._sweep, dies, late=late)
+        self.executioner.invoke(self._sweep, dies, late=late)
 
     @rule(
         size=st.integers(MIN_SIZE, MAX_SIZE),
@@ -167,14 +169,14 @@ class Judging(RuleBasedStateMachine):
             if frozen
             else (lambda group: replace(group, desired_capacity=size))
         )
-        self._invoke(self._judge, at_call, late=late)
+        self.executioner.invoke(self._judge, at_call, late=late)
         self.executioner.meanwhile = None
 
     @rule(at_call=st.integers(0, 20), late=st.booleans())
     def two_judge_at_once(self, at_call: int, *, late: bool) -> None:
         self.world.clock.pass_(60)
         self.executioner.meanwhile = lambda: self._judge_of(self.world.services)
-        self._invoke(self._judge, at_call, late=late)
+        self.executioner.invoke(self._judge, at_call, late=late)
         self.executioner.meanwhile = None
 
     # What people do.
@@ -191,7 +193,7 @@ class Judging(RuleBasedStateMachine):
                 request_id="req-p",
             )
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(seconds=st.sampled_from([None, 0, 30, 300]))
     def somebody_freezes_or_thaws(self, seconds: int | None) -> None:
@@ -333,15 +335,6 @@ class Judging(RuleBasedStateMachine):
         self.counted += accepted
         self.sum += accepted * Fraction(value)  # as floats are, so that nothing is rounded twice
         self.ledger.reported += [(at, value)] * accepted
-
-    def _invoke(self, run: Callable[[], object], dies: int | None, *, late: bool) -> None:
-        """Run one invocation, to which something happens at its ``dies``-th call to the world."""
-        self.executioner.calls_left, self.executioner.after_effect = dies, late
-        try:
-            with suppress(Died, NotFound, Conflict):
-                run()
-        finally:
-            self.executioner.calls_left = None
 
 
 Judging.TestCase.settings = settings(

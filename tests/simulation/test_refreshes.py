@@ -50,7 +50,7 @@ class Refreshing(Service):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-l")
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(
         batch_size=st.integers(1, BATCH_MAX),
@@ -71,7 +71,7 @@ class Refreshing(Service):
         late: bool,
     ) -> None:
         changes = {"batch_size": batch_size, "min_in_service": least, "pause_seconds": pause}
-        self._invoke(lambda: self._begin(replace_all=replace_all, **changes), dies, late=late)
+        self.executioner.invoke(lambda: self._begin(replace_all=replace_all, **changes), dies, late=late)
 
     @rule(paused=st.booleans(), dies=st.none() | st.integers(0, 6), late=st.booleans())
     def somebody_pauses_it_or_lets_it_go_on(self, dies: int | None, *, paused: bool, late: bool) -> None:
@@ -84,7 +84,7 @@ class Refreshing(Service):
                 self.mortal, CALLER, key(), refresh.id, paused=paused, generation=None, request_id="req-q"
             )
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(really=st.integers(0, 3), dies=st.none() | st.integers(0, 6), late=st.booleans())
     def somebody_aborts_it(self, really: int, dies: int | None, *, late: bool) -> None:
@@ -95,14 +95,14 @@ class Refreshing(Service):
         def run() -> None:
             refreshes.abort(self.mortal, CALLER, key(), refresh.id, generation=None, request_id="req-o")
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     # What the machinery does.
 
     @rule(dies=st.none() | st.integers(0, 40), late=st.booleans())
     def a_round_replaces_members(self, dies: int | None, *, late: bool) -> None:
         before, refresh = self._serving(), self._under_way()
-        self._invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
         if refresh is not None and not self.deleted and not refresh.ended:
             group = self.world.group()
             rolling = refresh.rolling(group, self.world.limits.steps_max, self.world.clock.now)

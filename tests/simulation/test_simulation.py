@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chalicelib.core.decision import Event
-from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.errors import Conflict
 from chalicelib.core.execution import Outcome
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId
@@ -27,7 +27,7 @@ from chalicelib.flows.converge import converge
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.fake_cloud import Fault
-from tests.simulation.crash import Died, Executioner, mortal
+from tests.simulation.crash import Executioner, mortal
 from tests.world import CALLER, World, key
 
 OUT, IN = PolicyId("policy-out"), PolicyId("policy-in")
@@ -78,7 +78,7 @@ class Service(RuleBasedStateMachine):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(
         policy=st.sampled_from([OUT, IN]),
@@ -103,7 +103,7 @@ class Service(RuleBasedStateMachine):
                 name = f"{policy}/{event}"
                 self.executed[name] = self.executed.get(name, 0) + 1
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(index=st.integers(0, MAX_SIZE), replaced=st.booleans())
     def somebody_dismisses_a_member(self, index: int, *, replaced: bool) -> None:
@@ -126,7 +126,7 @@ class Service(RuleBasedStateMachine):
 
     @rule(dies=st.none() | st.integers(0, 40), late=st.booleans())
     def a_message_is_delivered(self, dies: int | None, *, late: bool) -> None:
-        self._invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
 
     @rule(dies=st.none() | st.integers(0, 10), late=st.booleans())
     def a_minute_ticks(self, dies: int | None, *, late: bool) -> None:
@@ -134,7 +134,7 @@ class Service(RuleBasedStateMachine):
             for shard in range(self.world.limits.shards):
                 sweep.sweep(self.mortal, shard)
 
-        self._invoke(run, dies, late=late)
+        self.executioner.invoke(run, dies, late=late)
 
     @rule(seconds=st.sampled_from([1, 3, 20, 61, 300, 900]))
     def time_passes(self, seconds: int) -> None:
@@ -192,16 +192,6 @@ class Service(RuleBasedStateMachine):
     @rule(broken=st.booleans(), for_good=st.booleans())
     def keystone_lets_us_in_or_not(self, *, broken: bool, for_good: bool) -> None:
         self.world.cloud.broken = CredentialBroken("no", for_good=for_good) if broken else None
-
-    def _invoke(self, run: object, dies: int | None, *, late: bool) -> None:
-        """Run one invocation, which may die at its ``dies``-th call to the world."""
-        self.executioner.calls_left, self.executioner.after_effect = dies, late
-        try:
-            run()  # type: ignore[operator]
-        except (Died, NotFound, Conflict):
-            pass
-        finally:
-            self.executioner.calls_left = None
 
     # The laws.
 
