@@ -6,17 +6,18 @@ when the two do not belong together, and so a stack made anew under an old name 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 from urllib.parse import quote
 
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import ClientException, NotFound, Unauthorized
+from keystoneauth1.exceptions import NotFound
 from requests import Response
 
-from chalicelib.openstack.translation import cloud_error, refused, twice
-from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
+from chalicelib.openstack.answers import errors_of, require_its_own
+from chalicelib.openstack.translation import twice
+from chalicelib.ports.cloud import CloudUnavailable
 
 _LISTING_TIMEOUT_SECONDS = 30
 _DEPTH = 4
@@ -45,7 +46,7 @@ class Heat:
             try:
                 answer = twice(lambda: self._adapter.get(f"{_path(stack)}/template"))
             except NotFound as error:
-                _require_heats_own(error)
+                require_its_own(error)
                 return None
         return _object(answer)
 
@@ -78,7 +79,7 @@ class Heat:
             try:
                 answer = twice(lambda: self._adapter.get(path, params=query, **more))
             except NotFound as error:
-                _require_heats_own(error)
+                require_its_own(error)
                 return None
         document = _object(answer)
         if noun not in document:
@@ -86,25 +87,8 @@ class Heat:
         return document[noun]
 
 
-@contextmanager
-def _errors_of_heat() -> Iterator[None]:
-    """Turn keystoneauth's exceptions into those of ``ports.cloud``."""
-    try:
-        yield
-    except Unauthorized as error:
-        raise CredentialBroken(
-            "Heat does not accept the token that Keystone gave for it. If it is an application credential "
-            "with access rules, they must allow to show, list, update and signal stacks.",
-            for_good=False,
-        ) from error
-    except ClientException as error:
-        raise cloud_error(error) from error
-
-
-def _require_heats_own(error: NotFound) -> None:
-    """Raise ``error`` again if its 404 comes from something in front of Heat, which knows no stacks."""
-    if not refused(error):
-        raise error
+def _errors_of_heat() -> AbstractContextManager[None]:
+    return errors_of("Heat", wanted="show, list, update and signal stacks")
 
 
 def _object(answer: Response) -> Document:

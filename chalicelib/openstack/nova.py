@@ -8,21 +8,22 @@ filter on metadata silently).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import BadRequest, ClientException, HttpError, NotFound, Unauthorized
+from keystoneauth1.exceptions import BadRequest, NotFound
 from requests import Response
 
 from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.launch import ServerTemplate
 from chalicelib.core.member import GROUP_KEY, Resource, group_tag
 from chalicelib.core.pool import Address
-from chalicelib.openstack.translation import cloud_error, refused, twice
-from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken, Order
+from chalicelib.openstack.answers import document_of, errors_of, require_its_own
+from chalicelib.openstack.translation import twice
+from chalicelib.ports.cloud import CloudUnavailable, Order
 
 MICROVERSION = "2.79"
 """Of the Train release (2019). Tags at creation need 2.52, ``networks: none`` 2.37."""
@@ -57,9 +58,9 @@ class Nova:
             try:
                 answer = self._get(_path(resource_id))
             except NotFound as error:
-                _require_novas_own(error)
+                require_its_own(error)
                 return None
-        return _to_server(_document(answer, "server")["server"])
+        return _to_server(document_of(answer, "Nova", "server")["server"])
 
     def among(self, ids: Collection[ResourceId]) -> Mapping[ResourceId, Resource]:
         """Return those of the servers that there are: few are asked for by id, many found in the list.
@@ -84,7 +85,7 @@ class Nova:
             answer = self._adapter.post(
                 "/servers", json=_creation(order), timeout=_CREATION_TIMEOUT_SECONDS, log=False
             )
-        first = _document(answer, "server")["server"]
+        first = document_of(answer, "Nova", "server")["server"]
         return ResourceId(first["id"]) if order.count == 1 else None
 
     def delete(self, resource_id: ResourceId) -> None:
@@ -127,7 +128,7 @@ class Nova:
         if marker is not None:
             query["marker"] = marker
         try:
-            document = _document(self._get("/servers/detail", query), "servers")
+            document = document_of(self._get("/servers/detail", query), "Nova", "servers")
         except BadRequest as error:
             if marker is None:
                 raise
@@ -143,23 +144,8 @@ class _MarkerGone(Exception):
     """The server after which a page was to begin is gone."""
 
 
-@contextmanager
-def _errors_of_nova() -> Iterator[None]:
-    """Turn keystoneauth's exceptions into those of ``ports.cloud``.
-
-    After a 401 the session asks for a fresh token, and Keystone's refusal says what is wrong. That Nova does
-    not accept even a fresh one is known of application credentials with access rules.
-    """
-    try:
-        yield
-    except Unauthorized as error:
-        raise CredentialBroken(
-            "Nova does not accept the token that Keystone gave for it. If it is an application credential "
-            "with access rules, they must allow to list, show, create, delete and label servers.",
-            for_good=False,
-        ) from error
-    except ClientException as error:
-        raise cloud_error(error) from error
+def _errors_of_nova() -> AbstractContextManager[None]:
+    return errors_of("Nova", wanted="list, show, create, delete and label servers")
 
 
 @contextmanager
@@ -167,28 +153,11 @@ def _already_gone_is_fine() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        _require_novas_own(error)
-
-
-def _require_novas_own(error: HttpError) -> None:
-    """Raise ``error`` again if its 404 comes from something in front of Nova, which knows no servers."""
-    if not refused(error):
-        raise error
+        require_its_own(error)
 
 
 def _path(resource_id: ResourceId) -> str:
     return f"/servers/{quote(resource_id, safe='')}"
-
-
-def _document(answer: Response, noun: str) -> dict[str, Any]:
-    """Return the document that Nova answers with, which must have ``noun``."""
-    try:
-        document = answer.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or noun not in document:
-        raise CloudUnavailable(f"Nova's answer has no {noun!r}.")
-    return document
 
 
 def _creation(order: Order) -> dict[str, Any]:

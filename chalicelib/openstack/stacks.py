@@ -7,23 +7,23 @@ its id. Templates and parameters may be secret: no request that carries them is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import ClientException, HttpError, NotFound, Unauthorized
 from keystoneauth1.exceptions import Conflict as NameTaken
-from requests import Response
+from keystoneauth1.exceptions import HttpError, NotFound
 
 from chalicelib.core.ids import GroupId, ResourceId
 from chalicelib.core.launch import StackTemplate
 from chalicelib.core.member import GROUP_KEY, MEMBER_KEY, Resource, group_tag
-from chalicelib.openstack.translation import cloud_error, error_type, refused, twice
-from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken, Order
+from chalicelib.openstack.answers import document_of, errors_of
+from chalicelib.openstack.translation import error_type, refused, twice
+from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, Order
 
 _CREATION_TIMEOUT_SECONDS = 30
 _PAGE_MAX = 200
@@ -95,7 +95,7 @@ class Stacks:
                 return self._of_earlier_try(order)
             except HttpError as error:
                 raise _why_not_created(error) from error
-        id_ = ResourceId(_document(answer, "stack")["stack"]["id"])
+        id_ = ResourceId(document_of(answer, "Heat", "stack")["stack"]["id"])
         self._names[id_] = order.name
         return id_
 
@@ -140,7 +140,7 @@ class Stacks:
     def _page(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         params = {**query, "limit": self._page_size, "sort_keys": "creation_time", "sort_dir": "asc"}
         answer = twice(lambda: self._adapter.get("/stacks", params=params))
-        found: list[dict[str, Any]] = _document(answer, "stacks")["stacks"]
+        found: list[dict[str, Any]] = document_of(answer, "Heat", "stacks")["stacks"]
         return found
 
     def _seen(self, document: Mapping[str, Any]) -> Resource:
@@ -159,19 +159,9 @@ class Stacks:
         )
 
 
-@contextmanager
-def errors_of_heat() -> Iterator[None]:
+def errors_of_heat() -> AbstractContextManager[None]:
     """Turn keystoneauth's exceptions into those of ``ports.cloud``."""
-    try:
-        yield
-    except Unauthorized as error:
-        raise CredentialBroken(
-            "Heat does not accept the token that Keystone gave for it. If it is an application credential "
-            "with access rules, they must allow to list, create and delete stacks.",
-            for_good=False,
-        ) from error
-    except ClientException as error:
-        raise cloud_error(error) from error
+    return errors_of("Heat", wanted="list, create and delete stacks")
 
 
 def _why_not_created(error: HttpError) -> Exception:
@@ -186,17 +176,6 @@ def _why_not_created(error: HttpError) -> Exception:
     if kind == "MissingCredentialError":
         return CloudRefused(_NONE_STORED)
     return error
-
-
-def _document(answer: Response, noun: str) -> dict[str, Any]:
-    """Return the document that Heat answers with, which must have ``noun``."""
-    try:
-        document = answer.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or noun not in document:
-        raise CloudUnavailable(f"Heat's answer has no {noun!r}.")
-    return document
 
 
 def creation(order: Order) -> dict[str, Any]:
