@@ -40,8 +40,8 @@ test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD 
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PY) -m pytest -q tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
 
-bench: .venv/.complete ## measure decisions, rounds, alarms and samples on this machine
-	@$(PY) -m dev.bench
+bench: .venv/.complete ## measure on this machine; PARTS="alarms cold" measures these alone
+	@$(PY) -m dev.bench $(PARTS)
 
 bench-heat: .venv/.complete ## time +1, +10, +50 on the real cloud that OS_CLOUD names, beside Heat's own group
 	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 
 from openstack.connection import Connection
 
-from dev.bench import free_ports
 from dev.client import Client, call_hook
 from dev.clouds import environment_of
+from dev.ports import free_ports
 from dev.stack import Stack
 
 _COUNTS = (1, 10, 50)
@@ -234,7 +234,7 @@ def _contestants() -> Iterator[Sequence[Contestant]]:
     with ExitStack() as exits:
         state = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="thermostat-bench-")))
         user = environment_of(os.environ["OS_CLOUD"])
-        stack = Stack(port=free_ports(), state=state, service_user=user, workers=_WORKERS)
+        stack = Stack(port=free_ports(2), state=state, service_user=user, workers=_WORKERS)
         exits.enter_context(stack)
         ours = Ours(owner, server, Client(stack.url, str(owner.auth_token)))
         exits.callback(ours.close)

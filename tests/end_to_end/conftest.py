@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dev.client import Document, Refused
+from dev.ports import free_ports
 from dev.stack import Stack
 from tests.end_to_end.site import KeepingClient, Party, Site, site
 from tests.kept_secrets import watch
-from tests.ports import free_ports
 
 _SETTINGS = {
     "TICK_SECONDS": "5",

@@ -22,7 +22,7 @@ import requests
 from openstack.connection import Connection
 
 from dev.client import Document
-from tests.ports import free_ports
+from dev.ports import free_ports
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PLUGIN = _ROOT / "heat_plugin"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.ports import free_ports
+from dev.ports import free_ports
 
 _FETCHED = Path(__file__).resolve().parents[2] / ".state/senders/usr/bin/prometheus-alertmanager"
 _NAMES = (os.environ.get("ALERTMANAGER", ""), "prometheus-alertmanager", "alertmanager", str(_FETCHED))

@@ -22,11 +22,16 @@ from chalicelib.core.group import Group
 from chalicelib.core.ids import ActivityId, AlarmId, GroupId, MemberId, ProjectId, UserId
 from chalicelib.core.sample import one
 from chalicelib.core.series import Series
-from chalicelib.flows import sweep, watch
+from chalicelib.flows import watch
 from chalicelib.ports import Services, Share
 from chalicelib.tables.group_rows import shard_of
-from dev import bench_site
-from dev.bench_meter import Meter, Seen
+from dev.bench import site
+from dev.bench.bench import Bench
+from dev.bench.meter import Meter, Seen
+from dev.bench.rows import Row, ratio
+
+_AODH_ALARMS = 64
+"""So many alarms a second Aodh's evaluator judges on one core: 14 ms of CPU each, with Gnocchi."""
 
 _TURNS = 5
 _PERIODS = 5
@@ -81,18 +86,21 @@ class Judged:
         return self.shape.alarms / self.cpu_seconds
 
 
-def idle_tick(meter: Meter) -> Seen:
-    """Return the calls of a tick, with all that it sets in motion, where there is nothing to do."""
-    s = wiring.services()
-    with meter.watching() as seen:
-        sweep.tick(s)
-        for shard in range(s.limits.shards):
-            sweep.sweep(s, shard)
-            watch.watch(s, Share(shard=shard))
-    return seen
+def rows(bench: Bench) -> Iterator[Row]:
+    """Say how many alarms one core judges, by what they are over, and what they cost."""
+    for each in _judged(bench.site.group("alarms", adjustment=1, max_size=1), bench.meter):
+        alarms = each.shape.alarms
+        ours, bare = (seconds / alarms * 1000 for seconds in (each.cpu_seconds, each.bare_cpu_seconds))
+        units = sum(call.units for call in each.seen.of("dynamodb")) / alarms
+        how = (
+            f"{each.shape.what}: a second of our CPU, {ratio(each.a_second, _AODH_ALARMS)} Aodh's; "
+            f"{ours:.2f} ms each over {bare:.2f} ms for the same queries made bare; "
+            f"{len(each.seen.calls)} calls for {alarms}, {units:.2f} units each"
+        )
+        yield Row("alarms judged", f"{each.a_second:.0f}", how)
 
 
-def judged(group: bench_site.Group, meter: Meter) -> Iterator[Judged]:
+def _judged(group: site.Group, meter: Meter) -> Iterator[Judged]:
     """Measure each shape, each turn of all shapes in a row; their groups are made after ``group``'s."""
     now = wiring.services().now()
     s = replace(wiring.services(), now=lambda: now)

@@ -13,7 +13,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from dev import simulated
-from dev.bench_meter import AwsCall, Seen
+from dev.bench.meter import AwsCall, Seen
 from dev.simcloud import PASSWORD
 
 _MICROVERSION = "2.79"

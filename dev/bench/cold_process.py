@@ -1,37 +1,13 @@
-"""A cold start in CPU time: the service, beside a bare Chalice app, each in a process of its own.
+"""What a cold start takes, measured by the very process: it imports nothing but what is measured.
 
-python -m dev.bench_cold service|bare        what a process measures of itself, in milliseconds
+python -m dev.bench.cold_process service|bare        prints milliseconds of CPU
 """
 
 from __future__ import annotations
 
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-_ROOT = Path(__file__).resolve().parent.parent
-_KINDS = ("service", "bare")
-
-
-def medians(environment: Mapping[str, str], times: int = 5) -> dict[str, float]:
-    """Return the median CPU milliseconds of each kind; they take turns, after one that is not counted."""
-    taken: dict[str, list[float]] = {kind: [] for kind in _KINDS}
-    for _ in range(times + 1):
-        for kind in _KINDS:
-            taken[kind].append(_fresh(kind, environment))
-    return {kind: statistics.median(each[1:]) for kind, each in taken.items()}
-
-
-def _fresh(kind: str, environment: Mapping[str, str]) -> float:
-    command = [sys.executable, "-m", "dev.bench_cold", kind]
-    done = subprocess.run(
-        command, cwd=_ROOT, env=dict(environment), stdout=subprocess.PIPE, check=True, timeout=30
-    )
-    return float(done.stdout)
 
 
 def _service() -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median, quantiles
 
 import requests
 
 from chalicelib import wiring
 from chalicelib.core.fold import FINE_SECONDS
 from chalicelib.core.ids import GroupId, ProjectId
-from dev.bench_site import Group, Site
+from dev.bench.bench import Bench
+from dev.bench.rows import Row
+from dev.bench.site import Group, Site
 
 _GROUPS = 5
 _TURNS = 4
@@ -35,7 +38,21 @@ class Arrival:
     decided: float
 
 
-def arrivals(site: Site) -> Sequence[Arrival]:
+def rows(bench: Bench) -> Iterator[Row]:
+    """Time samples that complete a period of 10 s, through the running stack, until a decision is written."""
+    arrivals = _arrivals(bench.site)
+    decided, answered = [each.decided for each in arrivals], median(each.answered for each in arrivals)
+    how = (
+        f"POST of the sample that completes a period of 10 s, until its execution is in the tables; "
+        f"{len(decided)} of them. {answered * 1000:.0f} ms until the POST is answered; a message's way alone "
+        f"takes {median(bench.deliveries) * 1000:.0f} ms"
+    )
+    yield Row("sample -> decision, median", f"{median(decided) * 1000:.0f} ms", how)
+    slowest = f"the same; the slowest took {max(decided) * 1000:.0f} ms"
+    yield Row("sample -> decision, p90", f"{quantiles(decided, n=10)[-1] * 1000:.0f} ms", slowest)
+
+
+def _arrivals(site: Site) -> Sequence[Arrival]:
     """Let each group grow once in each period of 10 s, by a sample that tells that the one before is over.
 
     The samples of the first period only make it one that can be judged.

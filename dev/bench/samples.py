@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from dev.bench_meter import Meter, Seen
-from dev.bench_site import Here, Site
+from dev.bench.bench import Bench
+from dev.bench.meter import Meter, Seen
+from dev.bench.rows import Row
+from dev.bench.site import Here, Site
 
 _TURNS = 5
 _SHAPES = ((1, 1000), (100, 10), (200, 5), (200, 1), (1, 1))
@@ -43,7 +45,20 @@ class Absorbed:
         return sum(call.units for call in self.seen.of("dynamodb")) * 1000 / self.samples
 
 
-def absorbed(site: Site, here: Here, meter: Meter) -> Iterator[Absorbed]:
+def rows(bench: Bench) -> Iterator[Row]:
+    """Say how many samples one core absorbs, by the shape of requests, and what they cost."""
+    for each in _absorbed(bench.site, bench.here, bench.meter):
+        calls = len(each.seen.of("dynamodb"))
+        how = (
+            f"a second of our CPU, {each.samples / each.seconds:.0f} a second by the clock: stored and "
+            f"aggregated; {calls} calls of DynamoDB a request, {each.units_of_a_thousand:.0f} units a "
+            "thousand samples"
+        )
+        what = f"samples, {each.series} series x {each.of_each}"
+        yield Row(what, f"{each.samples / each.cpu_seconds:.0f}", how)
+
+
+def _absorbed(site: Site, here: Here, meter: Meter) -> Iterator[Absorbed]:
     """Measure requests of each shape, each turn of all shapes in a row; samples are of ten servers."""
     group = site.group("samples", adjustment=1, max_size=10, desired=10)
     path, servers = site.intake(group), site.server_ids(group)

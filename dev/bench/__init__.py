@@ -1,0 +1,1 @@
+"""``make bench``: what the service adds to the calls it cannot do without; a module a part."""
