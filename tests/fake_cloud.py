@@ -25,10 +25,21 @@ class Fault(StrEnum):
     BROKEN = "broken"  # 5xx: nothing was done, which cannot be known
     ANSWER_LOST = "answer lost"  # done, and the answer is lost
     REFUSED = "refused"  # 4xx
+    LATE = "late"  # done, and answered just before we would give up
+    HALF_DONE = "half done"  # of several servers half are made, and the answer is lost
+
+
+WITHOUT_SUCCESS = [Fault.TURNED_AWAY, Fault.BROKEN, Fault.ANSWER_LOST, Fault.REFUSED]
+"""What may happen to any request, and does not look like success."""
+
+LATE_SECONDS = 29
+"""A call takes at most 30 s."""
 
 
 def next_fault(faults: list[Fault], refusal: CloudRefused) -> Fault | None:
     """Take the fault of the next request, raise what it raises before anything is done, and return it.
+
+    What is late or half done is for the caller to see to; where there is no such thing all goes well.
 
     Args:
         refusal: what is raised where the request is refused.
@@ -47,7 +58,7 @@ def next_fault(faults: list[Fault], refusal: CloudRefused) -> Fault | None:
 
 def maybe_lose_answer(fault: Fault | None) -> None:
     """Raise where the answer to a request that was done is lost."""
-    if fault is Fault.ANSWER_LOST:
+    if fault in (Fault.ANSWER_LOST, Fault.HALF_DONE):
         raise CloudUnavailable("read timed out")
 
 
@@ -104,9 +115,12 @@ class FakeCloud:
         fail_builds: how many of the next servers end in ERROR.
         capacity: the quota of instances.
         broken: raised by every call, as if Keystone no longer let us in.
+        wait: lets time pass, for what is answered late.
+        changes: how many requests to change something came.
     """
 
     now: Callable[[], datetime]
+    wait: Callable[[float], None] = lambda _seconds: None
     build: timedelta = timedelta(seconds=3)
     lag: timedelta = timedelta(0)
     capacity: int = 10_000
@@ -116,6 +130,7 @@ class FakeCloud:
     machines: dict[ResourceId, Machine] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     deletions: int = 0
+    changes: int = 0
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
@@ -137,6 +152,8 @@ class FakeCloud:
         if len(self.machines) + order.count > self.capacity:
             raise CloudRefused("Quota exceeded for instances", over_quota=True)
         names = [order.name] if order.count == 1 else [f"{order.name}-{n + 1}" for n in range(order.count)]
+        if fault is Fault.HALF_DONE:
+            names = names[: (order.count + 1) // 2]
         made = [self._make(name, order) for name in names]
         maybe_lose_answer(fault)
         return made[0] if order.count == 1 else None
@@ -185,7 +202,11 @@ class FakeCloud:
 
     def _enter_to_change(self) -> Fault | None:
         self._enter()
-        return next_fault(self.faults, CloudRefused("400 Flavor nope could not be found."))
+        self.changes += 1
+        fault = next_fault(self.faults, CloudRefused("400 Flavor nope could not be found."))
+        if fault is Fault.LATE:
+            self.wait(LATE_SECONDS)
+        return fault
 
 
 @dataclass

@@ -74,7 +74,7 @@ class World:
     limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
-        self.cloud = FakeCloud(now=lambda: self.clock.now)
+        self.cloud = FakeCloud(now=lambda: self.clock.now, wait=self.clock.pass_)
         self.balancers = FakeBalancers(now=lambda: self.clock.now)
         self.heat = FakeStacks(now=lambda: self.clock.now)
         numbers = itertools.count(1)

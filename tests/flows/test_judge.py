@@ -34,7 +34,7 @@ from chalicelib.flows.story import activity
 from chalicelib.ports import Share
 from tests.core import factories
 from tests.core.factories import a_threshold, an_alarm, by
-from tests.simulation.crash import Died, Executioner, mortal
+from tests.simulation.crash import Died, Executioner, Kind, mortal
 from tests.world import CALLER, QUOTA, World, key
 
 TRACKING = TargetTracking(
@@ -271,7 +271,7 @@ def test_a_size_that_somebody_sets_while_a_tick_is_judged_is_not_taken_back(worl
     def meanwhile() -> None:
         groups.change(world.services, CALLER, factories.GROUP, ten, generation=None, request_id="req-p")
 
-    interrupted = mortal(world.services, Executioner(calls, meanwhile=meanwhile))
+    interrupted = mortal(world.services, Executioner(calls, meanwhile=meanwhile, kind=Kind.STALLS))
     for shard in range(world.limits.shards):
         watch.watch(interrupted, Share(shard=shard))
     assert size(world) == 10

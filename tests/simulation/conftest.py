@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+_WITHIN_SECONDS = 1800
+"""Of the machine's time, which others may share: what ends is bounded in steps, not in seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what runs for long its time."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_WITHIN_SECONDS))
 
 
 @pytest.fixture(autouse=True)

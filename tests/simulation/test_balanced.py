@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, invariant, rule
 
 from chalicelib.core.errors import Conflict
@@ -22,8 +21,9 @@ from chalicelib.core.pool import Pool, Readiness, former_after, overdue, pool_na
 from chalicelib.flows import groups
 from chalicelib.ports.cloud import CloudUnavailable
 from tests.core import factories
-from tests.fake_cloud import FakeCloud, FakeClouds, Fault
-from tests.simulation.crash import mortal
+from tests.fake_cloud import WITHOUT_SUCCESS, FakeCloud, FakeClouds, Fault
+from tests.simulation.crash import Mishap, mishaps, mortal
+from tests.simulation.runs import runs
 from tests.simulation.test_simulation import MAX_SIZE, ONE_BY_ONE, TOGETHER, Service
 from tests.world import CALLER, World
 
@@ -88,12 +88,9 @@ class BalancedService(Service):
     @rule(
         pools=st.sets(st.sampled_from(POOLS)),
         weight=st.integers(1, 2),
-        dies=st.none() | st.integers(0, 6),
-        late=st.booleans(),
+        mishap=mishaps(6),
     )
-    def somebody_changes_the_pools(
-        self, pools: set[Pool], weight: int, dies: int | None, *, late: bool
-    ) -> None:
+    def somebody_changes_the_pools(self, pools: set[Pool], weight: int, mishap: Mishap | None) -> None:
         chosen = tuple(replace(pool, weight=weight) for pool in POOLS if pool in pools)
 
         def edit(group: Group) -> Group:
@@ -103,9 +100,9 @@ class BalancedService(Service):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-b")
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
-    @rule(faults=st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=4))
+    @rule(faults=st.lists(st.sampled_from(WITHOUT_SUCCESS), min_size=1, max_size=4))
     def changes_of_pools_go_wrong(self, faults: list[Fault]) -> None:
         self.world.balancers.faults += faults
 
@@ -177,11 +174,5 @@ class BalancedService(Service):
             assert self.deleted
 
 
-BalancedService.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+BalancedService.TestCase.settings = runs(60, 40)
 TestBalancedService = BalancedService.TestCase

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chalicelib.core.group import Group
@@ -20,8 +19,9 @@ from chalicelib.flows.converge import converge
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.core.heat_factories import a_heat_target
-from tests.fake_cloud import Fault
-from tests.simulation.crash import Executioner, mortal
+from tests.fake_cloud import WITHOUT_SUCCESS, Fault
+from tests.simulation.crash import Executioner, Mishap, mishaps, mortal
+from tests.simulation.runs import runs
 from tests.world import CALLER, World, key
 
 MAX_SIZE = 12
@@ -45,33 +45,33 @@ class HeatManaged(RuleBasedStateMachine):
             heat=a_heat_target(adjust), desired_capacity=2, min_size=1, max_size=MAX_SIZE, cooldown_seconds=0
         )
 
-    @rule(size=st.integers(1, MAX_SIZE), dies=st.none() | st.integers(0, 6), late=st.booleans())
-    def somebody_wants(self, size: int, dies: int | None, *, late: bool) -> None:
+    @rule(size=st.integers(1, MAX_SIZE), mishap=mishaps(6))
+    def somebody_wants(self, size: int, mishap: Mishap | None) -> None:
         def edit(group: Group) -> Group:
             return replace(group, desired_capacity=size)
 
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
-    @rule(dies=st.none() | st.integers(0, 30), late=st.booleans())
-    def a_message_is_delivered(self, dies: int | None, *, late: bool) -> None:
-        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+    @rule(mishap=mishaps(30))
+    def a_message_is_delivered(self, mishap: Mishap | None) -> None:
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
 
-    @rule(dies=st.none() | st.integers(0, 10), late=st.booleans())
-    def a_minute_ticks(self, dies: int | None, *, late: bool) -> None:
+    @rule(mishap=mishaps(10))
+    def a_minute_ticks(self, mishap: Mishap | None) -> None:
         def run() -> None:
             for shard in range(self.world.limits.shards):
                 sweep.sweep(self.mortal, shard)
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(seconds=st.sampled_from([1, 3, 5, 20, 61, 300, 2000]))
     def time_passes(self, seconds: int) -> None:
         self.world.clock.pass_(seconds)
 
-    @rule(faults=st.lists(st.sampled_from(list(Fault)), min_size=1, max_size=4))
+    @rule(faults=st.lists(st.sampled_from(WITHOUT_SUCCESS), min_size=1, max_size=4))
     def requests_go_wrong(self, faults: list[Fault]) -> None:
         self.world.heat.faults += faults
 
@@ -129,11 +129,5 @@ class HeatManaged(RuleBasedStateMachine):
             assert stack.parameter == group.desired_capacity
 
 
-HeatManaged.TestCase.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+HeatManaged.TestCase.settings = runs(300, 40)
 TestHeatManaged = HeatManaged.TestCase

@@ -17,7 +17,6 @@ from fractions import Fraction
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from chalicelib.core.errors import Conflict, NotFound
@@ -31,7 +30,7 @@ from chalicelib.flows import alarms, groups, policies, schedules, sweep, watch
 from chalicelib.flows.observe import observe
 from chalicelib.ports import Share
 from tests.core import factories
-from tests.simulation.crash import Executioner, mortal
+from tests.simulation.crash import Executioner, Kind, Mishap, mishaps, mortal
 from tests.simulation.judged import (
     DARK,
     HIGH,
@@ -51,9 +50,8 @@ from tests.simulation.judged import (
     with_policies,
     with_schedule,
 )
+from tests.simulation.runs import runs
 from tests.world import CALLER, World, key
-
-deaths = st.none() | st.integers(0, 40)
 
 
 class Judging(RuleBasedStateMachine):
@@ -95,12 +93,9 @@ class Judging(RuleBasedStateMachine):
         silent=st.integers(0, 3),
         ago=st.sampled_from([0, 0, 0, 5, 60, 600, 4000]),
         again=st.integers(0, 2),
-        dies=deaths,
-        late=st.booleans(),
+        mishap=mishaps(40),
     )
-    def members_report(
-        self, value: float, silent: int, ago: int, again: int, dies: int | None, *, late: bool
-    ) -> None:
+    def members_report(self, value: float, silent: int, ago: int, again: int, mishap: Mishap | None) -> None:
         """A batch with a stranger in it, from who asks again until he is answered, and perhaps then."""
         at = self.world.clock.now - timedelta(seconds=ago)
         names = [member.name for member in self.world.members()][silent:]
@@ -110,9 +105,7 @@ class Judging(RuleBasedStateMachine):
         batch = Batch(samples=tuple(enumerate(samples)), batch_id=f"batch-{len(self.sent)}")
         self.sent.append((batch, self._fine()))
         before = self._stored()
-        self.executioner.invoke(
-            lambda: observe(self.mortal, key(), batch, default_batch_id="none"), dies, late=late
-        )
+        self.executioner.invoke(lambda: observe(self.mortal, key(), batch, default_batch_id="none"), mishap)
         first = observe(self.world.services, key(), batch, default_batch_id="none")
         self._counted(first.accepted, value, at)
         assert len(names) - first.accepted == (len(names) if ago > 3600 else 0)
@@ -132,22 +125,22 @@ class Judging(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.clock.pass_(seconds)
 
-    @rule(times=st.integers(0, 2), dies=deaths, late=st.booleans())
-    def a_minute_ticks(self, times: int, dies: int | None, *, late: bool) -> None:
+    @rule(times=st.integers(0, 2), mishap=mishaps(40))
+    def a_minute_ticks(self, times: int, mishap: Mishap | None) -> None:
         """Never, once or twice; and whoever dies has his message delivered again, or lost."""
         self.world.clock.pass_(60)
         for _ in range(times):
-            self.executioner.invoke(self._judge, dies, late=late)
+            self.executioner.invoke(self._judge, mishap)
         self.world.tick()
 
-    @rule(dies=deaths, late=st.booleans())
-    def news_of_close_watching_is_judged(self, dies: int | None, *, late: bool) -> None:
+    @rule(mishap=mishaps(40))
+    def news_of_close_watching_is_judged(self, mishap: Mishap | None) -> None:
         if self.world.queue.judgings:
-            self.executioner.invoke(lambda: watch.judge_promptly(self.mortal, key()), dies, late=late)
+            self.executioner.invoke(lambda: watch.judge_promptly(self.mortal, key()), mishap)
 
-    @rule(dies=deaths, late=st.booleans())
-    def a_shard_is_swept(self, dies: int | None, *, late: bool) -> None:
-        self.executioner.invoke(self._sweep, dies, late=late)
+    @rule(mishap=mishaps(40))
+    def a_shard_is_swept(self, mishap: Mishap | None) -> None:
+        self.executioner.invoke(self._sweep, mishap)
 
     @rule(
         size=st.integers(MIN_SIZE, MAX_SIZE),
@@ -162,27 +155,25 @@ class Judging(RuleBasedStateMachine):
         """While a tick is judged, a person wants another size, or freezes the group."""
         for _ in range(3 if steady else 0):
             self.world.clock.pass_(60)
-            self.members_report(TARGET, silent=0, ago=0, again=0, dies=None, late=False)
+            self.members_report(TARGET, silent=0, ago=0, again=0, mishap=None)
         self.world.clock.pass_(60)
         self.executioner.meanwhile = lambda: self._edit(
             (lambda group: self._frozen(group, 120))
             if frozen
             else (lambda group: replace(group, desired_capacity=size))
         )
-        self.executioner.invoke(self._judge, at_call, late=late)
-        self.executioner.meanwhile = None
+        self.executioner.invoke(self._judge, Mishap(at_call, late=late, kind=Kind.STALLS))
 
     @rule(at_call=st.integers(0, 20), late=st.booleans())
     def two_judge_at_once(self, at_call: int, *, late: bool) -> None:
         self.world.clock.pass_(60)
         self.executioner.meanwhile = lambda: self._judge_of(self.world.services)
-        self.executioner.invoke(self._judge, at_call, late=late)
-        self.executioner.meanwhile = None
+        self.executioner.invoke(self._judge, Mishap(at_call, late=late, kind=Kind.STALLS))
 
     # What people do.
 
-    @rule(size=st.integers(MIN_SIZE, MAX_SIZE), dies=deaths, late=st.booleans())
-    def somebody_wants(self, size: int, dies: int | None, *, late: bool) -> None:
+    @rule(size=st.integers(MIN_SIZE, MAX_SIZE), mishap=mishaps(40))
+    def somebody_wants(self, size: int, mishap: Mishap | None) -> None:
         def run() -> None:
             groups.change(
                 self.mortal,
@@ -193,7 +184,7 @@ class Judging(RuleBasedStateMachine):
                 request_id="req-p",
             )
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(seconds=st.sampled_from([None, 0, 30, 300]))
     def somebody_freezes_or_thaws(self, seconds: int | None) -> None:
@@ -337,11 +328,5 @@ class Judging(RuleBasedStateMachine):
         self.ledger.reported += [(at, value)] * accepted
 
 
-Judging.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+Judging.TestCase.settings = runs(150, 30)
 TestJudging = Judging.TestCase

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule
 
 from chalicelib.core.errors import Conflict
@@ -24,6 +23,8 @@ from chalicelib.core.rolling import least_in_service
 from chalicelib.flows import groups, refreshes
 from chalicelib.flows.converge import converge
 from tests.core import factories
+from tests.simulation.crash import Mishap, mishaps
+from tests.simulation.runs import runs
 from tests.simulation.test_simulation import MAX_SIZE, Service
 from tests.world import CALLER, QUOTA, key
 
@@ -36,8 +37,8 @@ class Refreshing(Service):
 
     # What people do.
 
-    @rule(number=st.integers(0, 2), dies=st.none() | st.integers(0, 6), late=st.booleans())
-    def another_configuration_is_set(self, number: int, dies: int | None, *, late: bool) -> None:
+    @rule(number=st.integers(0, 2), mishap=mishaps(6))
+    def another_configuration_is_set(self, number: int, mishap: Mishap | None) -> None:
         id_ = CONFIGURATIONS[number]
         known = self.world.memory.launch_configurations
         if (factories.PROJECT, id_) not in known:
@@ -50,31 +51,29 @@ class Refreshing(Service):
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-l")
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(
         batch_size=st.integers(1, BATCH_MAX),
         least=st.none() | st.integers(0, MAX_SIZE),
         pause=st.sampled_from([0, 60]),
         replace_all=st.booleans(),
-        dies=st.none() | st.integers(0, 6),
-        late=st.booleans(),
+        mishap=mishaps(6),
     )
     def a_refresh_begins(
         self,
         batch_size: int,
         least: int | None,
         pause: int,
-        dies: int | None,
+        mishap: Mishap | None,
         *,
         replace_all: bool,
-        late: bool,
     ) -> None:
         changes = {"batch_size": batch_size, "min_in_service": least, "pause_seconds": pause}
-        self.executioner.invoke(lambda: self._begin(replace_all=replace_all, **changes), dies, late=late)
+        self.executioner.invoke(lambda: self._begin(replace_all=replace_all, **changes), mishap)
 
-    @rule(paused=st.booleans(), dies=st.none() | st.integers(0, 6), late=st.booleans())
-    def somebody_pauses_it_or_lets_it_go_on(self, dies: int | None, *, paused: bool, late: bool) -> None:
+    @rule(paused=st.booleans(), mishap=mishaps(6))
+    def somebody_pauses_it_or_lets_it_go_on(self, mishap: Mishap | None, *, paused: bool) -> None:
         refresh = self._under_way()
         if refresh is None:
             return
@@ -84,10 +83,10 @@ class Refreshing(Service):
                 self.mortal, CALLER, key(), refresh.id, paused=paused, generation=None, request_id="req-q"
             )
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
-    @rule(really=st.integers(0, 3), dies=st.none() | st.integers(0, 6), late=st.booleans())
-    def somebody_aborts_it(self, really: int, dies: int | None, *, late: bool) -> None:
+    @rule(really=st.integers(0, 3), mishap=mishaps(6))
+    def somebody_aborts_it(self, really: int, mishap: Mishap | None) -> None:
         refresh = self._under_way()
         if refresh is None or really:
             return
@@ -95,14 +94,14 @@ class Refreshing(Service):
         def run() -> None:
             refreshes.abort(self.mortal, CALLER, key(), refresh.id, generation=None, request_id="req-o")
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     # What the machinery does.
 
-    @rule(dies=st.none() | st.integers(0, 40), late=st.booleans())
-    def a_round_replaces_members(self, dies: int | None, *, late: bool) -> None:
+    @rule(mishap=mishaps(40))
+    def a_round_replaces_members(self, mishap: Mishap | None) -> None:
         before, refresh = self._serving(), self._under_way()
-        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
         if refresh is not None and not self.deleted and not refresh.ended:
             group = self.world.group()
             rolling = refresh.rolling(group, self.world.limits.steps_max, self.world.clock.now)
@@ -112,7 +111,7 @@ class Refreshing(Service):
     def rounds_follow_each_other(self, rounds: int) -> None:
         for _ in range(rounds):
             self.world.clock.pass_(5)
-            self.a_round_replaces_members(None, late=False)
+            self.a_round_replaces_members(None)
 
     # The laws.
 
@@ -191,11 +190,5 @@ def a_refresh_of(group: Group, id_: RefreshId) -> Refresh:
     return factories.a_refresh(group, id=id_)
 
 
-Refreshing.TestCase.settings = settings(
-    max_examples=300,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+Refreshing.TestCase.settings = runs(300, 40)
 TestRefreshing = Refreshing.TestCase

@@ -1,9 +1,10 @@
 """Everything at once: wishes, alarms, faults, deaths and lost messages in any order; then it must settle.
 
-Laws, in every state: bounds hold; an event scales once; no server stands for two members; never more
-members than were ever wanted; and no server is without a member, for as long as servers show themselves
-within the time that is waited for them. When the faults stop: exactly the wanted servers, each some member's,
-within a bounded number of minutes.
+Laws, in every state: bounds hold; an event scales once, and what was acknowledged is in the history; no
+server stands for two members; never more members than were ever wanted; of a frozen group nothing is changed;
+what is not settled is looked at again; and no server is without a member, for as long as servers show
+themselves within the time that is waited for them. When the faults stop: exactly the wanted servers, each
+some member's, within a bounded number of minutes.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict
 from chalicelib.core.execution import Outcome
-from chalicelib.core.group import Group
-from chalicelib.core.ids import PolicyId
+from chalicelib.core.group import Freeze, Group
+from chalicelib.core.ids import ExecutionId, PolicyId
 from chalicelib.core.launch import LaunchType, Template
 from chalicelib.core.member import TO_GO
 from chalicelib.flows import groups, scale, sweep
@@ -27,7 +27,9 @@ from chalicelib.flows.converge import converge
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.fake_cloud import Fault
-from tests.simulation.crash import Executioner, mortal
+from tests.simulation.crash import Executioner, Kind, Mishap, mishaps, mortal
+from tests.simulation.laws import require_exactly_the_wanted_servers
+from tests.simulation.runs import runs
 from tests.world import CALLER, World, key
 
 OUT, IN = PolicyId("policy-out"), PolicyId("policy-in")
@@ -35,6 +37,9 @@ MAX_SIZE = 12
 TOGETHER = factories.a_template()
 ONE_BY_ONE = factories.a_template(scheduler_hints={"group": "server-group"})
 STACK = factories.a_stack_template()
+ANY = (Kind.DIES, Kind.FAILS, Kind.STALLS)
+LONGEST_WAIT = timedelta(minutes=46)
+"""The longest back-off is half an hour, at worst half as much again; then comes the next tick."""
 
 
 class Service(RuleBasedStateMachine):
@@ -45,9 +50,10 @@ class Service(RuleBasedStateMachine):
         self.world = World()
         self.executioner = Executioner()
         self.mortal = mortal(self.world.services, self.executioner)
-        self.executed: dict[str, int] = {}
+        self.executioner.meanwhile = self._others_go_on
+        self.acknowledged: dict[str, ExecutionId] = {}
         self.deleted = False
-        self.cloud_is_slower_than_promised = False
+        self.servers_may_come_unexpected = False
 
     @initialize(
         size=st.integers(0, MAX_SIZE),
@@ -70,25 +76,22 @@ class Service(RuleBasedStateMachine):
 
     # What people and alarms do.
 
-    @rule(size=st.integers(0, MAX_SIZE), dies=st.none() | st.integers(0, 6), late=st.booleans())
-    def somebody_wants(self, size: int, dies: int | None, *, late: bool) -> None:
+    @rule(size=st.integers(0, MAX_SIZE), mishap=mishaps(6))
+    def somebody_wants(self, size: int, mishap: Mishap | None) -> None:
         def edit(group: Group) -> Group:
             return replace(group, desired_capacity=size)
 
         def run() -> None:
             groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(
         policy=st.sampled_from([OUT, IN]),
         event=st.sampled_from(["e1", "e2", "e3", "e4"]),
-        dies=st.none() | st.integers(0, 6),
-        late=st.booleans(),
+        mishap=mishaps(6),
     )
-    def an_alarm_comes_perhaps_again(
-        self, policy: PolicyId, event: str, dies: int | None, *, late: bool
-    ) -> None:
+    def an_alarm_comes_perhaps_again(self, policy: PolicyId, event: str, mishap: Mishap | None) -> None:
         ask = scale.Ask(
             project_id=factories.PROJECT,
             policy_id=policy,
@@ -99,11 +102,13 @@ class Service(RuleBasedStateMachine):
         )
 
         def run() -> None:
-            if scale.scale(self.mortal, ask).outcome is Outcome.EXECUTED:
+            execution = scale.scale(self.mortal, ask)
+            if execution.outcome is Outcome.EXECUTED:
                 name = f"{policy}/{event}"
-                self.executed[name] = self.executed.get(name, 0) + 1
+                assert name not in self.acknowledged, "an event scales once"
+                self.acknowledged[name] = execution.id
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(index=st.integers(0, MAX_SIZE), replaced=st.booleans())
     def somebody_dismisses_a_member(self, index: int, *, replaced: bool) -> None:
@@ -115,6 +120,11 @@ class Service(RuleBasedStateMachine):
             except Conflict:
                 assert self.world.group().desired_capacity == 0
 
+    @rule(frozen=st.booleans(), really=st.integers(0, 2))
+    def somebody_freezes_or_thaws(self, really: int, *, frozen: bool) -> None:
+        if not self.deleted and (really == 0 or not frozen):
+            self._freeze(Freeze(reason="a test", until=None) if frozen else None)
+
     @precondition(lambda self: not self.deleted)
     @rule(really=st.integers(0, 9))
     def somebody_deletes_the_group(self, really: int) -> None:
@@ -124,17 +134,20 @@ class Service(RuleBasedStateMachine):
 
     # What the machinery does.
 
-    @rule(dies=st.none() | st.integers(0, 40), late=st.booleans())
-    def a_message_is_delivered(self, dies: int | None, *, late: bool) -> None:
-        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), dies, late=late)
+    @rule(mishap=mishaps(40, ANY))
+    def a_message_is_delivered(self, mishap: Mishap | None) -> None:
+        frozen = not self.deleted and self.world.group().freeze is not None
+        before = self.world.cloud.changes
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
+        assert not frozen or self.world.cloud.changes == before
 
-    @rule(dies=st.none() | st.integers(0, 10), late=st.booleans())
-    def a_minute_ticks(self, dies: int | None, *, late: bool) -> None:
+    @rule(mishap=mishaps(10))
+    def a_minute_ticks(self, mishap: Mishap | None) -> None:
         def run() -> None:
             for shard in range(self.world.limits.shards):
                 sweep.sweep(self.mortal, shard)
 
-        self.executioner.invoke(run, dies, late=late)
+        self.executioner.invoke(run, mishap)
 
     @rule(seconds=st.sampled_from([1, 3, 20, 61, 300, 900]))
     def time_passes(self, seconds: int) -> None:
@@ -157,7 +170,7 @@ class Service(RuleBasedStateMachine):
     @rule(really=st.integers(0, 3))
     def lists_lag_longer_than_is_waited(self, really: int) -> None:
         if really == 0:
-            self.cloud_is_slower_than_promised = True
+            self.servers_may_come_unexpected = True
             self.world.cloud.lag = timedelta(seconds=3 * self.world.limits.adoption_seconds)
 
     @rule(seconds=st.sampled_from([30, 400]))
@@ -202,8 +215,15 @@ class Service(RuleBasedStateMachine):
             assert bounds.min_size <= held.group.desired_capacity <= bounds.max_size
 
     @invariant()
-    def an_event_scales_once(self) -> None:
-        assert all(count == 1 for count in self.executed.values())
+    def what_was_acknowledged_is_in_the_history(self) -> None:
+        for id_ in self.acknowledged.values():
+            stored = self.world.memory.executions[factories.PROJECT, id_]
+            assert stored.outcome is Outcome.EXECUTED
+
+    @invariant()
+    def what_is_not_settled_is_looked_at_again(self) -> None:
+        for held in self.world.memory.groups.values():
+            assert held.due_at - self.world.clock.now <= LONGEST_WAIT
 
     @invariant()
     def no_server_stands_for_two_members(self) -> None:
@@ -219,7 +239,7 @@ class Service(RuleBasedStateMachine):
     def no_server_is_without_a_member(self) -> None:
         members = self.world.memory.members.values()
         known = {m.resource_id for m in members} | {m.name for m in members}
-        if not self.cloud_is_slower_than_promised:
+        if not self.servers_may_come_unexpected:
             assert all(m.id in known or m.name in known for m in self.world.cloud.machines.values())
 
     def teardown(self) -> None:
@@ -237,16 +257,25 @@ class Service(RuleBasedStateMachine):
             assert self.world.memory.groups == {}
             assert cloud.machines == {}
             return
-        group = self.world.group()
-        members = self.world.members()
-        now = self.world.clock.now
-        statuses = {m.seen(now).status for m in cloud.machines.values()}
-        assert len(cloud.machines) == len(members) == group.desired_capacity
-        assert {m.resource_id for m in members} == set(cloud.machines)
-        assert statuses <= {"ACTIVE", "CREATE_COMPLETE", "RESCUE"}
+        require_exactly_the_wanted_servers(self.world, also=frozenset({"RESCUE"}))
+
+    def _others_go_on(self) -> None:
+        """While one process stands still its lease ends, and others do a round, and another."""
+        self.servers_may_come_unexpected = True
+        for _ in range(2):
+            self.world.clock.pass_(self.world.limits.lease_seconds + 1)
+            converge(self.world.services, key(), "req-o")
+
+    def _freeze(self, freeze: Freeze | None) -> None:
+        def edit(group: Group) -> Group:
+            return replace(group, freeze=freeze)
+
+        groups.change(self.world.services, CALLER, factories.GROUP, edit, generation=None, request_id="req-f")
 
     def _arm_again(self) -> None:
         """As an owner would, who has mended what kept the group from its members."""
+        if not self.deleted:
+            self._freeze(None)
         groups.converge_now(self.world.services, CALLER, factories.GROUP, "req-m")
         now = self.world.clock.now
         for machine in self.world.cloud.machines.values():
@@ -254,11 +283,5 @@ class Service(RuleBasedStateMachine):
             machine.stays = False
 
 
-Service.TestCase.settings = settings(
-    max_examples=400,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+Service.TestCase.settings = runs(400, 40)
 TestService = Service.TestCase
