@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _TIMES = int(os.environ.get("SOAK_TIMES", "0"))
 """How many times as often, with other choices in each run: what ``make soak`` sets."""
+
+
+_PHASES = tuple(Phase) if os.environ.get("SIMULATION_EXPLAINS", "1") == "1" else (Phase.generate,)
+"""Who only wants to know whether a law is broken does not wait for the shortest way to break it."""
 
 
 def runs(examples: int, steps: int) -> settings:
@@ -18,5 +22,6 @@ def runs(examples: int, steps: int) -> settings:
         deadline=None,
         derandomize=not _TIMES,
         database=None,
+        phases=_PHASES,
         suppress_health_check=list(HealthCheck),
     )

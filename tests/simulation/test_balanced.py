@@ -174,5 +174,5 @@ class BalancedService(Service):
             assert self.deleted
 
 
-BalancedService.TestCase.settings = runs(60, 40)
+BalancedService.TestCase.settings = runs(200, 40)
 TestBalancedService = BalancedService.TestCase

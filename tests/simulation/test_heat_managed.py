@@ -129,5 +129,5 @@ class HeatManaged(RuleBasedStateMachine):
             assert stack.parameter == group.desired_capacity
 
 
-HeatManaged.TestCase.settings = runs(300, 40)
+HeatManaged.TestCase.settings = runs(400, 40)
 TestHeatManaged = HeatManaged.TestCase

@@ -328,5 +328,5 @@ class Judging(RuleBasedStateMachine):
         self.ledger.reported += [(at, value)] * accepted
 
 
-Judging.TestCase.settings = runs(150, 30)
+Judging.TestCase.settings = runs(200, 30)
 TestJudging = Judging.TestCase

@@ -190,5 +190,5 @@ def a_refresh_of(group: Group, id_: RefreshId) -> Refresh:
     return factories.a_refresh(group, id=id_)
 
 
-Refreshing.TestCase.settings = runs(300, 40)
+Refreshing.TestCase.settings = runs(400, 40)
 TestRefreshing = Refreshing.TestCase

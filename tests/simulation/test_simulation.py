@@ -2,9 +2,10 @@
 
 Laws, in every state: bounds hold; an event scales once, and what was acknowledged is in the history; no
 server stands for two members; never more members than were ever wanted; of a frozen group nothing is changed;
-what is not settled is looked at again; and no server is without a member, for as long as servers show
-themselves within the time that is waited for them. When the faults stop: exactly the wanted servers, each
-some member's, within a bounded number of minutes.
+what is not settled is looked at again; a round that stood still beyond its lease finishes the step it was at
+and begins no other; and no server is without a member, for as long as servers show themselves within the time
+that is waited for them. When the faults stop: exactly the wanted servers, each some member's, within
+a bounded number of minutes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from chalicelib.flows.converge import converge
 from chalicelib.ports.cloud import CredentialBroken
 from tests.core import factories
 from tests.fake_cloud import Fault
+from tests.fakes.memory import Held
 from tests.simulation.crash import Executioner, Kind, Mishap, mishaps, mortal
 from tests.simulation.laws import require_exactly_the_wanted_servers
 from tests.simulation.runs import runs
@@ -38,6 +40,7 @@ TOGETHER = factories.a_template()
 ONE_BY_ONE = factories.a_template(scheduler_hints={"group": "server-group"})
 STACK = factories.a_stack_template()
 ANY = (Kind.DIES, Kind.FAILS, Kind.STALLS)
+_BEFORE_ITS_LEASE = Mishap(at_call=0, late=False, kind=Kind.STALLS)
 LONGEST_WAIT = timedelta(minutes=46)
 """The longest back-off is half an hour, at worst half as much again; then comes the next tick."""
 
@@ -51,6 +54,8 @@ class Service(RuleBasedStateMachine):
         self.executioner = Executioner()
         self.mortal = mortal(self.world.services, self.executioner)
         self.executioner.meanwhile = self._others_go_on
+        self.others = Executioner()
+        self.when_it_goes_on: tuple[int, Held | None, int] | None = None
         self.acknowledged: dict[str, ExecutionId] = {}
         self.deleted = False
         self.servers_may_come_unexpected = False
@@ -137,9 +142,14 @@ class Service(RuleBasedStateMachine):
     @rule(mishap=mishaps(40, ANY))
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
         frozen = not self.deleted and self.world.group().freeze is not None
-        before = self.world.cloud.changes
+        before, self.when_it_goes_on = self.world.cloud.changes, None
         self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
         assert not frozen or self.world.cloud.changes == before
+        if self.when_it_goes_on is not None and mishap != _BEFORE_ITS_LEASE:
+            changes, held, members = self._written()
+            assert changes - self.when_it_goes_on[0] <= 1, "only the step it was at"
+            assert held == self.when_it_goes_on[1], "it has no lease, and so nothing to write"
+            assert members <= self.when_it_goes_on[2]
 
     @rule(mishap=mishaps(10))
     def a_minute_ticks(self, mishap: Mishap | None) -> None:
@@ -260,11 +270,20 @@ class Service(RuleBasedStateMachine):
         require_exactly_the_wanted_servers(self.world, also=frozenset({"RESCUE"}))
 
     def _others_go_on(self) -> None:
-        """While one process stands still its lease ends, and others do a round, and another."""
+        """While one process stands still its lease ends, and others do a round and begin another."""
         self.servers_may_come_unexpected = True
-        for _ in range(2):
-            self.world.clock.pass_(self.world.limits.lease_seconds + 1)
-            converge(self.world.services, key(), "req-o")
+        self.world.clock.pass_(self.world.limits.lease_seconds + 1)
+        converge(self.world.services, key(), "req-o")
+        self.world.clock.pass_(self.world.limits.lease_seconds + 1)
+        dying = mortal(self.world.services, self.others)
+        self.others.invoke(lambda: converge(dying, key(), "req-o"), Mishap(at_call=3))
+        self.when_it_goes_on = self._written()
+
+    def _written(self) -> tuple[int, Held | None, int]:
+        """Return how often the cloud was changed, the group's row, and how many members there are."""
+        rows = self.world.memory.groups.values()
+        held = next((replace(row) for row in rows), None)
+        return self.world.cloud.changes, held, len(self.world.memory.members)
 
     def _freeze(self, freeze: Freeze | None) -> None:
         def edit(group: Group) -> Group:
@@ -283,5 +302,5 @@ class Service(RuleBasedStateMachine):
             machine.stays = False
 
 
-Service.TestCase.settings = runs(400, 40)
+Service.TestCase.settings = runs(800, 40)
 TestService = Service.TestCase
