@@ -41,7 +41,7 @@ class FakeStack:
         take_up_seconds: how long a signal lies before an engine takes it up.
         fails: how many of the next updates and signals fail for want of a host.
         changes: what was really done, in order: parameter or policy, and the size before and after.
-        overlaps: how often signals and updates met: on a real Heat the stack is stuck for ever then.
+        overlaps: how often signals and updates met: a real Heat is stuck for ever then, or scales twice.
     """
 
     now: Callable[[], datetime]
@@ -145,7 +145,8 @@ class FakeStack:
     def signal(self, policy: str) -> None:
         """Begin what a policy does, unless something is at work or a cooldown holds."""
         self.signals.append(policy)
-        if self.working == "update":
+        self.progress()
+        if self._work is not None:
             self.overlaps += 1
         held = self.cooldown_until is not None and self.now() < self.cooldown_until
         if self._work is not None or held or self.failed_update:

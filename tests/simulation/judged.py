@@ -46,10 +46,14 @@ FOLLOWED_FOR = timedelta(minutes=3)
 
 @dataclass
 class Ledger:
-    """The groups' port, which writes down every decision that took effect, and holds it to the laws."""
+    """The groups' port, which writes down every decision that took effect, and which laws it breaks.
+
+    They are not asserted here: flows catch what is raised of one group, so that the others are judged.
+    """
 
     world: World
     groups: Any
+    broken: list[str] = field(default_factory=list)
     changes: list[tuple[Group, Group, Execution]] = field(default_factory=list)
     reported: list[tuple[datetime, float]] = field(default_factory=list)
 
@@ -59,31 +63,37 @@ class Ledger:
     def decide(self, was: Group, new: Group, execution: Execution, quota: Quota | None = None) -> Group:
         """Write a decision as the port does; note it, if it did."""
         written: Group = self.groups.decide(was, new, execution, quota)
-        assert (execution.outcome is Outcome.EXECUTED) == (new is not was)
-        assert execution.capacity_before == was.desired_capacity
-        assert execution.capacity_after == written.desired_capacity
+        self._require(
+            (execution.outcome is Outcome.EXECUTED) == (new is not was), "one execution, one change"
+        )
+        self._require(execution.capacity_before == was.desired_capacity, "what is said was so")
+        self._require(execution.capacity_after == written.desired_capacity, "what is said is so")
         if new is not was:
-            self._lawful(was, written, execution)
+            self._hold_to_the_laws(was, written, execution)
             self.changes.append((was, written, execution))
         return written
 
-    def _lawful(self, was: Group, new: Group, execution: Execution) -> None:
-        assert not was.frozen(self.world.clock.now)
+    def _require(self, holds: bool, law: str) -> None:
+        if not holds:
+            self.broken.append(law)
+
+    def _hold_to_the_laws(self, was: Group, new: Group, execution: Execution) -> None:
+        self._require(not was.frozen(self.world.clock.now), "nothing changes a frozen group")
         if execution.policy_id is None:
             return
         policy = self.world.memory.policies[factories.PROJECT, execution.policy_id]
-        assert policy.mode is PolicyMode.ACTIVE
+        self._require(policy.mode is PolicyMode.ACTIVE, "nothing comes of a shadow")
         if execution.source.startswith("schedule:"):
             return
-        assert new.judged_at is not None
-        assert was.judged_at is None or was.judged_at < new.judged_at, "one change a tick"
+        first = new.judged_at is not None and (was.judged_at is None or was.judged_at < new.judged_at)
+        self._require(first, "one change a tick")
         recent = [v for at, v in self.reported if self.world.clock.now - at < KNOWN_FOR]
-        if new.desired_capacity < was.desired_capacity:
-            assert recent, "what is unknown shrinks nothing"
+        grows = new.desired_capacity > was.desired_capacity
+        self._require(grows or bool(recent), "what is unknown shrinks nothing")
         if policy.id == TRACK:
-            grows = new.desired_capacity > was.desired_capacity
             newest = [v for at, v in self.reported if self.world.clock.now - at <= FOLLOWED_FOR]
-            assert any(v > TARGET if grows else v < TARGET for v in newest), "nobody is overruled by old news"
+            news = any(v > TARGET if grows else v < TARGET for v in newest)
+            self._require(news, "nobody is overruled by old news")
 
 
 def with_policies(world: World, cooldown: int, tracking: TargetTracking) -> None:

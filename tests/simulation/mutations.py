@@ -146,7 +146,7 @@ MUTATIONS = (
         "fires a schedule's due time under a new name each time",
         "flows/firing.py",
         "id=execution_id(self.schedule, self.due_at),",
-        "id=ExecutionId(s.new_id()),",
+        "id=s.new_id(),",
         JUDGING,
     ),
     _one(
@@ -192,10 +192,10 @@ MUTATIONS = (
         REFRESHING,
     ),
     _one(
-        "asks Heat before it is written down",
-        "flows/heat_round.py",
-        "    s.groups.note(lease, replace(group, observed=replace(group.observed, asked=asked)))\n",
-        "",
+        "asks Heat again while Heat has not taken up what it was asked for",
+        "core/heat_plan.py",
+        "if asked is not None and lies and now - asked.at < TAKEN_UP_WITHIN:",
+        "if asked is None and lies:",
         HEAT,
     ),
     _one(

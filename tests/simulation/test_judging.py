@@ -131,7 +131,16 @@ class Judging(RuleBasedStateMachine):
         self.world.clock.pass_(60)
         for _ in range(times):
             self.executioner.invoke(self._judge, mishap)
+            self.executioner.invoke(self._sweep, mishap)
         self.world.tick()
+
+    @rule(first=st.sampled_from([10.0, 75.0]), then=st.sampled_from([10.0, 200.0]))
+    def late_news_comes_between_two_judgings_of_a_tick(self, first: float, then: float) -> None:
+        self.world.clock.pass_(60)
+        for value in (first, then):
+            for ago in (60, 120):
+                self.members_report(value, silent=0, ago=ago, again=0, mishap=None)
+            self._judge_of(self.world.services)
 
     @rule(mishap=mishaps(40))
     def news_of_close_watching_is_judged(self, mishap: Mishap | None) -> None:
@@ -235,6 +244,10 @@ class Judging(RuleBasedStateMachine):
         if self.world.memory.groups:
             group = self.world.group()
             assert group.bounds.min_size <= group.desired_capacity <= group.bounds.max_size
+
+    @invariant()
+    def no_decision_breaks_a_law(self) -> None:
+        assert self.ledger.broken == []
 
     @invariant()
     def each_execution_stands_for_one_change(self) -> None:
