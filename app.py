@@ -19,57 +19,21 @@ from collections.abc import Callable
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Request, Response, SQSEvent
 
-from chalicelib import wiring
-from chalicelib.api import (
-    activities,
-    alarms,
-    credentials,
-    executions,
-    groups,
-    hooks,
-    intakes,
-    launch_configurations,
-    members,
-    notices,
-    policies,
-    refreshes,
-    samples,
-    schedules,
-    service,
-    stacks,
-    webhooks,
-)
+from chalicelib import cold_start, wiring
+from chalicelib.api import nouns
 from chalicelib.api.context import came_over_tls
 from chalicelib.api.errors import as_error_document, kept_to_tls
 from chalicelib.core.errors import Invalid, Unavailable
-from chalicelib.flows import converge, sweep, watch
-from chalicelib.queue import ConvergeWork, JudgeWork, SweepWork, WatchWork, Work, parse
 from chalicelib.telemetry import ERRORS, INTERNAL, UNAVAILABLE, about, on_behalf_of
+
+with cold_start.imported_when_used(but_by="app.work"):  # which meets all kinds of work in its first minute
+    from chalicelib import queue
+    from chalicelib.flows import converge, sweep, watch
 
 _log = logging.getLogger("chalicelib.app")  # below the logger that is configured
 
 app = Chalice(app_name="thermostat")
-
-for noun in (
-    service,
-    credentials,
-    launch_configurations,
-    groups,
-    members,
-    policies,
-    webhooks,
-    hooks,
-    notices,
-    alarms,
-    executions,
-    activities,
-    intakes,
-    samples,
-    schedules,
-    stacks,
-    refreshes,
-):
-    app.register_blueprint(noun.blueprint)
+nouns.register(app)
 
 
 @app.middleware("http")
@@ -101,11 +65,11 @@ def work(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
 def _done(body: str) -> bool:
     """Do what a message asks for; return whether that went well."""
     try:
-        asked = parse(body)
+        asked = queue.parse(body)
     except Invalid as error:
         _log.error("work that nobody knows: %s", error.detail, extra=about((ERRORS, 1), kind=INTERNAL))
         return False
-    request_id = asked.request_id if isinstance(asked, ConvergeWork) else f"req-{wiring.new_id()}"
+    request_id = asked.request_id if isinstance(asked, queue.ConvergeWork) else f"req-{wiring.new_id()}"
     with on_behalf_of(request_id):
         try:
             _do(asked)
@@ -119,13 +83,18 @@ def _done(body: str) -> bool:
     return True
 
 
-def _do(asked: Work) -> None:
+def _do(asked: queue.Work) -> None:
     match asked:
-        case ConvergeWork(key=key, request_id=request_id):
+        case queue.ConvergeWork(key=key, request_id=request_id):
             converge.converge(wiring.services(), key, request_id)
-        case SweepWork(shard=shard):
+        case queue.SweepWork(shard=shard):
             sweep.sweep(wiring.services(), shard)
-        case WatchWork(share=share):
+        case queue.WatchWork(share=share):
             watch.watch(wiring.services(), share)
-        case JudgeWork(key=key):
+        case queue.JudgeWork(key=key):
             watch.judge_promptly(wiring.services(), key)
+
+
+if cold_start.ON_LAMBDA:
+    wiring.begin()
+    cold_start.end()

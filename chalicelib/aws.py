@@ -13,9 +13,10 @@ _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts
 
 def client(service: str, region: str | None) -> Any:
     """Return a client of ``service``; a region of None leaves it to the environment."""
-    return _session().create_client(service, region_name=region, config=_CONFIG)
+    return session().create_client(service, region_name=region, config=_CONFIG)
 
 
 @functools.cache
-def _session() -> Session:
+def session() -> Session:
+    """Return the session that all clients share; a second one would read botocore's data again."""
     return get_session()

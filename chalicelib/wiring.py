@@ -1,7 +1,8 @@
-"""Builds the real Services, once per container; nothing is built before it is asked for."""
+"""Builds the real Services, once per container; nothing is imported or built before it is used."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import random
@@ -9,46 +10,49 @@ import secrets
 import time
 from datetime import UTC, datetime
 
-from chalicelib import logs
+from chalicelib import aws, logs
 from chalicelib import settings as environment
-from chalicelib.aws import client
+from chalicelib.cold_start import imported_when_used, when_used
 from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import time_sorted_id
-from chalicelib.openstack.aodh import Aodh
-from chalicelib.openstack.clouds import OwnersClouds
-from chalicelib.openstack.delegation import Delegations
-from chalicelib.openstack.keystone import Keystone
-from chalicelib.openstack.octavia import OwnersBalancers
-from chalicelib.openstack.orchestration import OwnersOrchestration
-from chalicelib.openstack.rehearsal import StackRehearsals
-from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports import Services
-from chalicelib.queue import SqsQueue
-from chalicelib.settings import Settings
-from chalicelib.sns import SnsCertificates
-from chalicelib.tables.activities import ActivityTable
-from chalicelib.tables.alarm_history import AlarmHistoryTable
-from chalicelib.tables.alarms import AlarmTable
-from chalicelib.tables.credentials import CredentialTable
+from chalicelib.settings import Misconfigured, Settings
 from chalicelib.tables.database import Database
-from chalicelib.tables.executions import ExecutionTable
-from chalicelib.tables.folds import FoldTable
-from chalicelib.tables.groups import GroupTable
-from chalicelib.tables.intakes import IntakeTable
-from chalicelib.tables.launch_configurations import LaunchConfigurationTable
-from chalicelib.tables.members import MemberTable
-from chalicelib.tables.meters import MeterTable
-from chalicelib.tables.policies import PolicyTable
-from chalicelib.tables.policy_states import PolicyStateTable
-from chalicelib.tables.rates import TallyTable
-from chalicelib.tables.refreshes import RefreshTable
-from chalicelib.tables.roster import MemberRoster
-from chalicelib.tables.schedules import ScheduleTable
-from chalicelib.tables.throttle import SharedThrottle
-from chalicelib.tables.usage import UsageTable
-from chalicelib.tables.webhooks import WebhookTable
-from chalicelib.vault import KmsVault
-from chalicelib.web import PublicWeb
+
+with imported_when_used():
+    from chalicelib import queue, sns, vault, web
+    from chalicelib.openstack import (
+        aodh,
+        clouds,
+        delegation,
+        keystone,
+        octavia,
+        orchestration,
+        rehearsal,
+        session,
+    )
+    from chalicelib.tables import (
+        activities,
+        alarm_history,
+        alarms,
+        credentials,
+        executions,
+        folds,
+        groups,
+        intakes,
+        launch_configurations,
+        members,
+        meters,
+        policies,
+        policy_states,
+        rates,
+        refreshes,
+        roster,
+        schedules,
+        throttle,
+        usage,
+        webhooks,
+    )
 
 
 @functools.cache
@@ -61,44 +65,45 @@ def settings() -> Settings:
 
 @functools.cache
 def services() -> Services:
-    """Return the real services."""
+    """Return the real services. The database is there; all else is built when it is first used."""
     found = settings()
-    database = Database(found.table_prefix, found.region, found.history_days)
-    vault = KmsVault(found.kms_key, found.region)
-    members = MemberTable(database)
-    service_user = ServiceUser(found.service_user, lambda: _password(found))
-    delegations = Delegations(service_user, vault)
-    web = PublicWeb()
+    database = Database(found.table_prefix, found.region, found.history_days, aws.session())
+    member_table = when_used(lambda: members.MemberTable(database))
+    public_web = when_used(lambda: web.PublicWeb())  # noqa: PLW0108  (the module runs when it is used)
+    kms = when_used(lambda: vault.KmsVault(found.kms_key, found.region))
+    user = functools.cache(lambda: session.ServiceUser(found.service_user, lambda: _password(found)))
+    delegations = functools.cache(lambda: delegation.Delegations(user(), kms))
+    shards, limits = found.limits.shards, found.limits
     return Services(
-        groups=GroupTable(database, found.limits.shards),
-        members=members,
-        launch_configurations=LaunchConfigurationTable(database),
-        credentials=CredentialTable(database),
-        policies=PolicyTable(database, found.limits.shards),
-        policy_states=PolicyStateTable(database),
-        alarms=AlarmTable(database, found.limits.shards),
-        alarm_history=AlarmHistoryTable(database),
-        schedules=ScheduleTable(database, found.limits.shards),
-        refreshes=RefreshTable(database),
-        webhooks=WebhookTable(database, found.limits.shards),
-        executions=ExecutionTable(database),
-        activities=ActivityTable(database),
-        usage=UsageTable(database),
-        folds=FoldTable(database, found.limits.samples_shards, found.limits.samples_days),
-        intakes=IntakeTable(database),
-        meters=MeterTable(database, found.limits.samples_days, time.monotonic),
-        throttle=SharedThrottle(TallyTable(database)),
-        roster=MemberRoster(members, time.monotonic),
-        vault=vault,
-        identity=Keystone(service_user, delegations),
-        clouds=OwnersClouds(service_user, delegations),
-        balancers=OwnersBalancers(service_user, delegations),
-        orchestration=OwnersOrchestration(service_user, delegations),
-        rehearsals=StackRehearsals(service_user, delegations),
-        monitoring={Backend.AODH: Aodh(service_user, delegations)},
-        queue=SqsQueue(found.queue_url, found.region),
-        web=web,
-        sns=SnsCertificates(web),
+        groups=when_used(lambda: groups.GroupTable(database, shards)),
+        members=member_table,
+        launch_configurations=when_used(lambda: launch_configurations.LaunchConfigurationTable(database)),
+        credentials=when_used(lambda: credentials.CredentialTable(database)),
+        policies=when_used(lambda: policies.PolicyTable(database, shards)),
+        policy_states=when_used(lambda: policy_states.PolicyStateTable(database)),
+        alarms=when_used(lambda: alarms.AlarmTable(database, shards)),
+        alarm_history=when_used(lambda: alarm_history.AlarmHistoryTable(database)),
+        schedules=when_used(lambda: schedules.ScheduleTable(database, shards)),
+        refreshes=when_used(lambda: refreshes.RefreshTable(database)),
+        webhooks=when_used(lambda: webhooks.WebhookTable(database, shards)),
+        executions=when_used(lambda: executions.ExecutionTable(database)),
+        activities=when_used(lambda: activities.ActivityTable(database)),
+        usage=when_used(lambda: usage.UsageTable(database)),
+        folds=when_used(lambda: folds.FoldTable(database, limits.samples_shards, limits.samples_days)),
+        intakes=when_used(lambda: intakes.IntakeTable(database)),
+        meters=when_used(lambda: meters.MeterTable(database, limits.samples_days, time.monotonic)),
+        throttle=when_used(lambda: throttle.SharedThrottle(rates.TallyTable(database))),
+        roster=when_used(lambda: roster.MemberRoster(member_table, time.monotonic)),
+        vault=kms,
+        identity=when_used(lambda: keystone.Keystone(user(), delegations())),
+        clouds=when_used(lambda: clouds.OwnersClouds(user(), delegations())),
+        balancers=when_used(lambda: octavia.OwnersBalancers(user(), delegations())),
+        orchestration=when_used(lambda: orchestration.OwnersOrchestration(user(), delegations())),
+        rehearsals=when_used(lambda: rehearsal.StackRehearsals(user(), delegations())),
+        monitoring={Backend.AODH: when_used(lambda: aodh.Aodh(user(), delegations()))},
+        queue=when_used(lambda: queue.SqsQueue(found.queue_url, found.region)),
+        web=public_web,
+        sns=when_used(lambda: sns.SnsCertificates(public_web)),
         limits=found.limits,
         now=lambda: datetime.now(UTC),
         new_id=new_id,
@@ -106,6 +111,15 @@ def services() -> Services:
         jitter=random.random,
         sleep=time.sleep,
     )
+
+
+def begin() -> None:
+    """Build the services before the first request: Lambda gives more CPU until then.
+
+    What is wrong with the environment is said to whoever asks for them, as always.
+    """
+    with contextlib.suppress(Misconfigured):
+        services()
 
 
 def new_id() -> str:
@@ -118,5 +132,5 @@ def _password(found: Settings) -> str:
     user = found.service_user
     if user.password is not None:
         return user.password
-    answer = client("secretsmanager", found.region).get_secret_value(SecretId=user.password_secret)
+    answer = aws.client("secretsmanager", found.region).get_secret_value(SecretId=user.password_secret)
     return str(answer["SecretString"])

@@ -64,7 +64,7 @@ def package(stage: str, out: Path, architecture: str | None = None, cacert: Path
         merged = Path(directory) / "additions.json"
         merged.write_text(json.dumps(additions(stage, has_cacert=certificates is not None)), encoding="utf-8")
         packaged = Path(directory) / "packaged"
-        _run_chalice(project, "package", "--stage", stage, "--merge-template", str(merged), str(packaged))
+        run_chalice(project, "package", "--stage", stage, "--merge-template", str(merged), str(packaged))
         optimize(packaged / "deployment.zip")
         for name in ("deployment.zip", "sam.json"):
             shutil.move(packaged / name, out / name)
@@ -105,7 +105,7 @@ def _copy(project: Path, stage: str, architecture: str) -> None:
     )
     shutil.copy(_ROOT / "app.py", project)
     (project / "requirements.txt").write_text(_requirements(), encoding="utf-8")
-    (project / "installed.txt").write_text(_installed(), encoding="utf-8")
+    (project / "installed.txt").write_text(installed(), encoding="utf-8")
     settings = project / ".chalice"
     (settings / "policies").mkdir(parents=True)
     config = json.loads((_ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
@@ -123,12 +123,13 @@ def _requirements() -> str:
     return "\n".join(["-c installed.txt", *(line for line in lines if not line.startswith("chalice=="))])
 
 
-def _installed() -> str:
+def installed() -> str:
     """Return the versions installed here, so that what is deployed is what was tested."""
     return "\n".join(f"{each.name}=={each.version}" for each in metadata.distributions())
 
 
-def _run_chalice(project: Path, *arguments: str) -> None:
+def run_chalice(project: Path, *arguments: str) -> None:
+    """Run Chalice on a project; Unpackaged if it fails."""
     command = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments]
     environment = {"AWS_DEFAULT_REGION": _ANY_REGION, **os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)

@@ -26,6 +26,7 @@ ALLOWED = {
     "logs": {"telemetry"},
     "telemetry": set(),
     "recent": set(),
+    "cold_start": set(),
     "openstack": {"openstack", "core", "ports", "recent", "settings"},
     "wiring": {
         "aws",
@@ -39,9 +40,10 @@ ALLOWED = {
         "sns",
         "settings",
         "logs",
+        "cold_start",
     },
-    "api": {"api", "core", "flows", "intake", "ports", "telemetry", "wiring"},
-    "app": {"api", "core", "flows", "queue", "telemetry", "wiring"},
+    "api": {"api", "cold_start", "core", "flows", "intake", "ports", "telemetry", "wiring"},
+    "app": {"api", "cold_start", "core", "flows", "queue", "telemetry", "wiring"},
 }
 FOREIGN = {
     "core": {"cronsim"},  # pure: when a cron expression is due
@@ -58,6 +60,7 @@ FOREIGN = {
     "logs": set(),
     "telemetry": set(),
     "recent": set(),
+    "cold_start": set(),
     "openstack": {"keystoneauth1", "requests", "urllib3"},
     "wiring": set(),
     "api": {"chalice", "msgspec"},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.core.ids import GroupId, ProjectId
-from chalicelib.core.policy import TokenHash
+from chalicelib.core.token import TokenHash
 
 INTAKE_KEY = "thermostat:intake"
 """The metadata in which a server finds the URL."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +12,7 @@ from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
 from chalicelib.core.signature import SignatureRule
 from chalicelib.core.source import Source
 from chalicelib.core.steps import StepScaling
+from chalicelib.core.token import TokenHash
 from chalicelib.core.tracking import TargetTracking
 
 ScalingRule = Adjustment | StepScaling | TargetTracking | Predictive
@@ -60,19 +60,6 @@ class DirectionLimit(StrEnum):
     def allows(self, direction: Direction) -> bool:
         """Return whether a change in ``direction`` is within the limit."""
         return self is DirectionLimit.ANY or self.value == direction.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenHash:
-    """One live token of a webhook, as its SHA-256 in hex; the token itself is kept nowhere."""
-
-    sha256: str
-    issued_at: datetime
-    expires_at: datetime | None
-
-    def is_of(self, sha256: str) -> bool:
-        """Return whether it is this hash; how long that takes tells nothing."""
-        return hmac.compare_digest(self.sha256, sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

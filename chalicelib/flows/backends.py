@@ -25,8 +25,8 @@ from chalicelib.core.credential import Credential
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale, ThermostatError
 from chalicelib.core.group import Group
 from chalicelib.core.ids import UserId
+from chalicelib.core.token import hash_of
 from chalicelib.flows.retry import until_not_stale
-from chalicelib.flows.webhooks import hash_of
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
 from chalicelib.telemetry import about

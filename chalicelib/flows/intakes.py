@@ -10,9 +10,8 @@ from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.ids import GroupId, ProjectId
 from chalicelib.core.intake import URL_MAX_CHARACTERS, Intake, intake_url
-from chalicelib.core.policy import TokenHash
+from chalicelib.core.token import TokenHash, hash_of
 from chalicelib.flows.retry import until_not_stale
-from chalicelib.flows.webhooks import hash_of
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chalicelib.core.errors import TooOften
 from chalicelib.core.ids import ProjectId
-from chalicelib.flows.webhooks import hash_of
+from chalicelib.core.token import hash_of
 from chalicelib.ports import Services
 
 _WHO = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,8 +10,9 @@ from chalicelib.core.decision import Event
 from chalicelib.core.errors import Invalid, NotFound, Unavailable
 from chalicelib.core.execution import Execution
 from chalicelib.core.ids import ProjectId, WebhookId
-from chalicelib.core.policy import TokenHash, Webhook
+from chalicelib.core.policy import Webhook
 from chalicelib.core.signature import SignatureRule, SignatureType, standard_key, standard_secret
+from chalicelib.core.token import TokenHash, hash_of
 from chalicelib.flows import silence
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.scale import Ask, scale
@@ -175,11 +175,6 @@ def fire(s: Services, webhook: Webhook, event: Event, event_id: str | None, requ
         request_id=request_id,
     )
     return scale(s, ask)
-
-
-def hash_of(token: str) -> str:
-    """Return what is stored of a token. It has 256 random bits, so a plain hash cannot be searched for."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _issued(token: str, now: datetime) -> TokenHash:

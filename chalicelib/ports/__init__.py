@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.alarm import Backend
-from chalicelib.core.ids import GroupId
-from chalicelib.core.quota import Quota
 from chalicelib.core.rates import Rates
-from chalicelib.ports.alarms import AlarmHistory, Alarms
-from chalicelib.ports.balancing import Balancers
-from chalicelib.ports.cloud import Clouds, Identity, Vault
-from chalicelib.ports.history import Activities, Executions
-from chalicelib.ports.monitoring import Monitoring
-from chalicelib.ports.orchestration import Orchestration
-from chalicelib.ports.policies import Policies, Webhooks
-from chalicelib.ports.policy_states import PolicyStates
-from chalicelib.ports.rates import Throttle
-from chalicelib.ports.refreshes import Refreshes
-from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
-from chalicelib.ports.schedules import Schedules
-from chalicelib.ports.stacks import Rehearsals
-from chalicelib.ports.storage import (
-    Credentials,
-    GroupKey,
-    Groups,
-    LaunchConfigurations,
-    Members,
-    Usage,
-)
-from chalicelib.ports.web import SnsSignatures, Web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from chalicelib.core.alarm import Backend
+    from chalicelib.core.ids import GroupId
+    from chalicelib.core.quota import Quota
+    from chalicelib.ports.alarms import AlarmHistory, Alarms
+    from chalicelib.ports.balancing import Balancers
+    from chalicelib.ports.cloud import Clouds, Identity, Vault
+    from chalicelib.ports.history import Activities, Executions
+    from chalicelib.ports.monitoring import Monitoring
+    from chalicelib.ports.orchestration import Orchestration
+    from chalicelib.ports.policies import Policies, Webhooks
+    from chalicelib.ports.policy_states import PolicyStates
+    from chalicelib.ports.rates import Throttle
+    from chalicelib.ports.refreshes import Refreshes
+    from chalicelib.ports.samples import Folds, Intakes, MeterBooks, Roster
+    from chalicelib.ports.schedules import Schedules
+    from chalicelib.ports.stacks import Rehearsals
+    from chalicelib.ports.storage import (
+        Credentials,
+        GroupKey,
+        Groups,
+        LaunchConfigurations,
+        Members,
+        Usage,
+    )
+    from chalicelib.ports.web import SnsSignatures, Web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

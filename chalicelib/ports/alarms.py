@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.alarm import Alarm
-from chalicelib.core.alarm_history import AlarmHistoryEntry
-from chalicelib.core.ids import AlarmHistoryId, AlarmId, GroupId, ProjectId
-from chalicelib.core.quota import Quota
-from chalicelib.ports.storage import Page
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from chalicelib.core.alarm import Alarm
+    from chalicelib.core.alarm_history import AlarmHistoryEntry
+    from chalicelib.core.ids import AlarmHistoryId, AlarmId, GroupId, ProjectId
+    from chalicelib.core.quota import Quota
+    from chalicelib.ports.storage import Page
 
 ALARMS_OF_GROUP_MAX = 1000
 """How many alarms a group can have; no project's quota may be more."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.credential import Credential
-from chalicelib.core.ids import PoolId, PoolMemberId
-from chalicelib.core.pool import PoolEntry, PoolSight
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.core.credential import Credential
+    from chalicelib.core.ids import PoolId, PoolMemberId
+    from chalicelib.core.pool import PoolEntry, PoolSight
 
 
 class PoolGone(Exception):

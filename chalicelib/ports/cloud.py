@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.credential import Caller, Credential
-from chalicelib.core.ids import GroupId, ProjectId, ResourceId
-from chalicelib.core.launch import LaunchType, Template
-from chalicelib.core.member import Resource
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from chalicelib.core.credential import Caller, Credential
+    from chalicelib.core.ids import GroupId, ProjectId, ResourceId
+    from chalicelib.core.launch import LaunchType, Template
+    from chalicelib.core.member import Resource
 
 
 class Vault(Protocol):

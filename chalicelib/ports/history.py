@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.activity import Activity
-from chalicelib.core.execution import Execution
-from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId
-from chalicelib.ports.storage import Page
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.core.activity import Activity
+    from chalicelib.core.execution import Execution
+    from chalicelib.core.ids import ActivityId, ExecutionId, GroupId, PolicyId, ProjectId
+    from chalicelib.ports.storage import Page
 
 
 class Executions(Protocol):

@@ -7,11 +7,12 @@ Two alarms of one backend never get in each other's way: whatever the backend ca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.alarm import Alarm, AlarmState
-from chalicelib.core.credential import Credential
-from chalicelib.core.ids import AlarmId
+if TYPE_CHECKING:
+    from chalicelib.core.alarm import Alarm, AlarmState
+    from chalicelib.core.credential import Credential
+    from chalicelib.core.ids import AlarmId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.core.credential import Credential
-from chalicelib.core.heat import HeatScene, HeatTarget, Stack
-from chalicelib.core.heat_template import ResourceFacts
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.core.credential import Credential
+    from chalicelib.core.heat import HeatScene, HeatTarget, Stack
+    from chalicelib.core.heat_template import ResourceFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.activity import Activity
-from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
-from chalicelib.core.policy import Policy, Webhook
-from chalicelib.core.quota import Quota
-from chalicelib.core.source import Source
-from chalicelib.ports.storage import Page
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from chalicelib.core.activity import Activity
+    from chalicelib.core.ids import GroupId, PolicyId, ProjectId, WebhookId
+    from chalicelib.core.policy import Policy, Webhook
+    from chalicelib.core.quota import Quota
+    from chalicelib.core.source import Source
+    from chalicelib.ports.storage import Page
 
 
 class Policies(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.ids import PolicyId, ProjectId
-from chalicelib.core.policy_state import PolicyState
+if TYPE_CHECKING:
+    from chalicelib.core.ids import PolicyId, ProjectId
+    from chalicelib.core.policy_state import PolicyState
 
 
 class PolicyStates(Protocol):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.activity import Activity
-from chalicelib.core.group import Group
-from chalicelib.core.ids import RefreshId
-from chalicelib.core.refresh import Refresh
-from chalicelib.ports.storage import GroupKey, Lease, Page
+if TYPE_CHECKING:
+    from chalicelib.core.activity import Activity
+    from chalicelib.core.group import Group
+    from chalicelib.core.ids import RefreshId
+    from chalicelib.core.refresh import Refresh
+    from chalicelib.ports.storage import GroupKey, Lease, Page
 
 
 class Refreshes(Protocol):

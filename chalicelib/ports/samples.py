@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.fold import Fold, Hour
-from chalicelib.core.ids import GroupId, MemberId, ProjectId
-from chalicelib.core.intake import Intake
-from chalicelib.core.meters import Meters, Name
-from chalicelib.core.series import Series
-from chalicelib.ports.storage import GroupKey
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from chalicelib.core.fold import Fold, Hour
+    from chalicelib.core.ids import GroupId, MemberId, ProjectId
+    from chalicelib.core.intake import Intake
+    from chalicelib.core.meters import Meters, Name
+    from chalicelib.core.series import Series
+    from chalicelib.ports.storage import GroupKey
 
 SAMPLES_SHARDS_MAX = 64
 """A period's shards are all read together."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.ids import GroupId, ProjectId, ScheduleId
-from chalicelib.core.quota import Quota
-from chalicelib.core.schedule import LastFiring, Schedule
-from chalicelib.ports.storage import Page
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from chalicelib.core.ids import GroupId, ProjectId, ScheduleId
+    from chalicelib.core.quota import Quota
+    from chalicelib.core.schedule import LastFiring, Schedule
+    from chalicelib.ports.storage import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

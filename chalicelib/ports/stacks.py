@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.credential import Credential
-from chalicelib.core.launch import StackTemplate
+if TYPE_CHECKING:
+    from chalicelib.core.credential import Credential
+    from chalicelib.core.launch import StackTemplate
 
 
 class CreationDenied(Exception):

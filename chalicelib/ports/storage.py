@@ -6,25 +6,27 @@ that writes an existing row raise NotFound when there is none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from chalicelib.core.activity import Activity
-from chalicelib.core.credential import Credential
-from chalicelib.core.execution import Execution
-from chalicelib.core.group import Group
-from chalicelib.core.ids import (
-    CredentialId,
-    GroupId,
-    LaunchConfigurationId,
-    MemberId,
-    ProjectId,
-)
-from chalicelib.core.launch import LaunchConfiguration
-from chalicelib.core.member import Member
-from chalicelib.core.quota import Quota
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from chalicelib.core.activity import Activity
+    from chalicelib.core.credential import Credential
+    from chalicelib.core.execution import Execution
+    from chalicelib.core.group import Group
+    from chalicelib.core.ids import (
+        CredentialId,
+        GroupId,
+        LaunchConfigurationId,
+        MemberId,
+        ProjectId,
+    )
+    from chalicelib.core.launch import LaunchConfiguration
+    from chalicelib.core.member import Member
+    from chalicelib.core.quota import Quota
 
 T = TypeVar("T")
 

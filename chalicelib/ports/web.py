@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.core.sns import SnsMessage
+if TYPE_CHECKING:
+    from chalicelib.core.sns import SnsMessage
 
 
 class Web(Protocol):

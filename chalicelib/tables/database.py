@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from botocore.config import Config
+from botocore.session import Session, get_session
 from pynamodb.connection import Connection
 from pynamodb.models import MetaModel
 
@@ -21,6 +22,25 @@ _USER_AGENT = "thermostat"
 """Botocore would put its own together twice for each call, from many parts: a tenth of what a call takes."""
 
 
+class _Connection(Connection):
+    """A connection of a botocore session that others use, too."""
+
+    def __init__(self, session: Session, region: str | None) -> None:
+        super().__init__(
+            region=region,
+            connect_timeout_seconds=_CONNECT_SECONDS,
+            read_timeout_seconds=_READ_SECONDS,
+            max_retry_attempts=_RETRIES,
+            max_pool_connections=50,
+        )
+        self._session = session
+
+    @property
+    def session(self) -> Session:
+        """The session that is shared."""
+        return self._session
+
+
 class Database:
     """Where the tables are.
 
@@ -31,16 +51,17 @@ class Database:
         prefix: of every table's name, like ``thermostat-local-``.
         region: None leaves it to the environment.
         keep_days: how long executions and activities are kept.
+        session: botocore's, to share it; None makes one.
     """
 
-    def __init__(self, prefix: str, region: str | None = None, keep_days: int = 90) -> None:
-        self.connection = Connection(
-            region=region,
-            connect_timeout_seconds=_CONNECT_SECONDS,
-            read_timeout_seconds=_READ_SECONDS,
-            max_retry_attempts=_RETRIES,
-            max_pool_connections=50,
-        )
+    def __init__(
+        self,
+        prefix: str,
+        region: str | None = None,
+        keep_days: int = 90,
+        session: Session | None = None,
+    ) -> None:
+        self.connection = _Connection(session or get_session(), region)
         self.connection.session.set_default_client_config(Config(user_agent=_USER_AGENT))
         self.connection.client  # noqa: B018  (makes it now, in one thread; a race would make several)
         self._prefix = prefix

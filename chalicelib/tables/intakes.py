@@ -13,7 +13,7 @@ from pynamodb.attributes import NumberAttribute, TTLAttribute, UnicodeAttribute,
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.ids import GroupId, ProjectId
 from chalicelib.core.intake import Intake
-from chalicelib.core.policy import TokenHash
+from chalicelib.core.token import TokenHash
 from chalicelib.ports.samples import Admission
 from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.calls import Transaction, perform

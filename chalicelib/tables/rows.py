@@ -6,6 +6,7 @@ is a plain attribute; documents are one JSON string each, which round-trips exac
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from enum import StrEnum
@@ -46,7 +47,12 @@ class DocumentAttribute(Attribute[T]):
 
     def __init__(self, type_: type[T], *, null: bool = False, default: T | None = None) -> None:
         super().__init__(null=null, default=default)
-        self._decoder = msgspec.json.Decoder(type_, dec_hook=_decode)
+        self._type = type_
+
+    @functools.cached_property
+    def _decoder(self) -> msgspec.json.Decoder[T]:
+        """Made when a row is first read: looking into types takes longer than decoding."""
+        return msgspec.json.Decoder(self._type, dec_hook=_decode)
 
     def serialize(self, value: T) -> str:
         """Return the value as JSON."""
@@ -68,10 +74,13 @@ class OneOfAttribute(Attribute[Any]):
 
     def __init__(self, types: Mapping[str, type[Any]]) -> None:
         super().__init__()
+        self._types = types
         self._words = {type_: word for word, type_ in types.items()}
-        self._decoders = {
-            word: msgspec.json.Decoder(type_, dec_hook=_decode) for word, type_ in types.items()
-        }
+
+    @functools.cached_property
+    def _decoders(self) -> Mapping[str, msgspec.json.Decoder[Any]]:
+        """Made when a row is first read, as that of a document."""
+        return {word: msgspec.json.Decoder(type_, dec_hook=_decode) for word, type_ in self._types.items()}
 
     def serialize(self, value: Any) -> str:
         """Return the value as JSON, beside the word of its type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from chalicelib.core.policy import TokenHash
+from chalicelib.core.token import TokenHash
 from chalicelib.tables.calls import Transaction
 from chalicelib.tables.rows import Row
 

@@ -17,10 +17,11 @@ from pynamodb.indexes import KeysOnlyProjection
 from chalicelib.core.activity import Activity
 from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.ids import PolicyId, ProjectId, WebhookId
-from chalicelib.core.policy import DirectionLimit, Policy, TokenHash, Webhook
+from chalicelib.core.policy import DirectionLimit, Policy, Webhook
 from chalicelib.core.quota import Quota
 from chalicelib.core.signature import SignatureRule
 from chalicelib.core.source import Source
+from chalicelib.core.token import TokenHash
 from chalicelib.ports.storage import Page
 from chalicelib.tables.activities import activity_row
 from chalicelib.tables.calls import Refused, Transaction, perform

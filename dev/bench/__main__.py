@@ -1,8 +1,9 @@
 """``make bench``: what the service adds to the calls it cannot do without, measured on this machine.
 
-Everything runs on loopback: the stack of ``make run``, on a simulated cloud whose servers build in half a
-second. What is compared takes turns within one run, so a busy machine slows both alike; only the ratios mean
-something. It leaves nothing behind. docs/benchmarks.md tells what the rows mean.
+Everything runs on loopback (but for ``cold``, which packages, and asks pip's index): the stack of
+``make run``, on a simulated cloud whose servers build in half a second. What is compared takes turns within
+one run, so a busy machine slows both alike; only the ratios mean something. It leaves nothing behind.
+docs/benchmarks.md tells what the rows mean.
 
     python -m dev.bench                 all parts
     python -m dev.bench alarms cold     these parts

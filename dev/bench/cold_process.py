@@ -1,59 +1,31 @@
-"""What a cold start takes, measured by the very process: it imports nothing but what is measured.
+"""One cold start, measured by the very process; it sees a bundle and the standard library, and nothing else.
 
-python -m dev.bench.cold_process service|bare        prints milliseconds of CPU
+python -I -S -B cold_process.py BUNDLE HANDLER      reads the event as JSON, prints milliseconds of CPU:
+                                                    of importing and of the first call
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import sys
 import time
-from typing import Any
-
-
-def _service() -> Any:
-    from app import app  # noqa: PLC0415  (importing is what is measured)
-
-    return app(_get("/healthcheck"), None)
-
-
-def _bare() -> Any:
-    import botocore.session  # noqa: PLC0415
-    from chalice.app import Chalice  # noqa: PLC0415
-
-    app = Chalice(app_name="bare")
-    dynamodb: Any = botocore.session.get_session().create_client("dynamodb")
-
-    @app.route("/healthcheck")
-    def check() -> dict[str, str]:
-        key = {"project_id": {"S": "-"}}
-        dynamodb.get_item(TableName="thermostat-local-usage", Key=key, ConsistentRead=True)
-        return {"status": "ok"}
-
-    return app(_get("/healthcheck"), None)
-
-
-def _get(path: str) -> dict[str, Any]:
-    """Return the event of API Gateway for a GET."""
-    return {
-        "path": path,
-        "headers": {"host": "localhost"},
-        "multiValueHeaders": {"host": ["localhost"]},
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "body": None,
-        "isBase64Encoded": False,
-        "requestContext": {"httpMethod": "GET", "resourcePath": path, "path": path, "identity": {}},
-    }
 
 
 def main() -> None:
-    """Measure one cold start in this process."""
+    """Import the handler and call it with the event."""
+    bundle, handler = sys.argv[1:]
+    event = json.load(sys.stdin)
+    sys.path.insert(0, bundle)
+    module, _, name = handler.partition(".")
     began = time.process_time()
-    answer = _service() if sys.argv[1] == "service" else _bare()
-    took = time.process_time() - began
-    assert answer["statusCode"] == 200, answer
-    print(took * 1000)
+    function = getattr(importlib.import_module(module), name)
+    imported = time.process_time()
+    answer = function(event, None)
+    answered = time.process_time()
+    assert answer.get("statusCode", 200) < 300, answer
+    assert not answer.get("batchItemFailures"), answer
+    print((imported - began) * 1000, (answered - imported) * 1000)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,12 @@ from chalicelib.core.ids import (
 from chalicelib.core.launch import LaunchConfiguration, LaunchType, ServerTemplate, StackTemplate, Template
 from chalicelib.core.member import Member, MemberState, Patience, Resource
 from chalicelib.core.plan import Plan
-from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, TokenHash, Webhook
+from chalicelib.core.policy import DirectionLimit, Policy, PolicyMode, ScalingRule, Webhook
 from chalicelib.core.pool import Address, Pool, PoolMember, PoolSight, Readiness, pool_name
 from chalicelib.core.refresh import Refresh, RefreshStatus
 from chalicelib.core.schedule import Schedule, SetSizes, Timing
 from chalicelib.core.target import Target
+from chalicelib.core.token import TokenHash
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)

@@ -5,7 +5,8 @@ from datetime import datetime
 import pytest
 
 from chalicelib.core.capacity import Direction
-from chalicelib.core.policy import DirectionLimit, TokenHash
+from chalicelib.core.policy import DirectionLimit
+from chalicelib.core.token import TokenHash
 from tests.core.factories import LONG_AGO, NOW, a_webhook, seconds
 
 OLD, NEW = "a" * 64, "b" * 64

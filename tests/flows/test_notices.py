@@ -14,8 +14,8 @@ from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Execution, Outcome
 from chalicelib.core.ids import PolicyId, ProjectId
 from chalicelib.core.notice import Notice
+from chalicelib.core.token import hash_of
 from chalicelib.flows import notices
-from chalicelib.flows.webhooks import hash_of
 from tests.core import factories
 from tests.core.aodh_alarms import an_aodh_alarm
 from tests.world import CALLER, World

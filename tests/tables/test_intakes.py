@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.ids import GroupId
 from chalicelib.core.intake import Intake
-from chalicelib.core.policy import TokenHash
+from chalicelib.core.token import TokenHash
 from chalicelib.ports.samples import Admission
 from chalicelib.ports.storage import GroupKey
 from tests.core.factories import LONG_AGO, NOW

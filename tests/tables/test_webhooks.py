@@ -10,9 +10,10 @@ import pytest
 
 from chalicelib.core.errors import Conflict, Forbidden, NotFound, Stale
 from chalicelib.core.ids import WebhookId
-from chalicelib.core.policy import DirectionLimit, TokenHash, Webhook
+from chalicelib.core.policy import DirectionLimit, Webhook
 from chalicelib.core.signature import SignatureRule, SignatureType
 from chalicelib.core.source import Refusal, Source
+from chalicelib.core.token import TokenHash
 from tests.core.factories import LONG_AGO, NOW, a_webhook, seconds
 from tests.tables.storage import QUOTA, Storage
 
