@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit test-cloud bench bench-heat package deploy register uninstall token clean
+.PHONY: help run test dynoxide check audit test-cloud bench bench-heat package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -7,6 +7,8 @@ STAGE ?= prod
 ARCH ?= arm64
 PY := .venv/bin/python
 SOURCES := app.py chalicelib dev deploy heat_plugin tests
+DYNOXIDE := .state/dynoxide/node_modules/@dynoxide/linux-x64/dynoxide
+DYNOXIDE_SHA256 := be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e
 export PORT
 
 help: ## say what can be made
@@ -25,6 +27,12 @@ run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a rea
 
 test: .venv/.complete ## run the tests
 	@env -u OS_CLOUD $(PY) -m pytest -q -m "not cloud" -n 2
+
+dynoxide: $(DYNOXIDE) ## fetch a second DynamoDB that the tests then run on, too (by npm; Linux on x86-64)
+
+$(DYNOXIDE):
+	@npm install --silent --no-save --prefix .state/dynoxide @dynoxide/linux-x64@1.2.1
+	@echo "$(DYNOXIDE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
 
 check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)

@@ -18,9 +18,9 @@ from typing import Self
 
 from deploy.resources import Names
 from dev.aws import LocalAws
+from dev.local_server import HOST
 from dev.metrics import PATH
 
-HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
 _STAGE = "local"
 _ACCOUNT = "000000000000"  # the stand-in's
