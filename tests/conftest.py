@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.aws import LocalAws
+from tests.engines import Engines
 
 pytest_plugins = ["tests.kept_secrets"]
 
@@ -34,3 +36,10 @@ def local_aws() -> Iterator[LocalAws]:
         for name, value in aws.environment.items():
             patch.setenv(name, value)
         yield aws
+
+
+@pytest.fixture(scope="session")
+def engines(local_aws: LocalAws) -> Iterator[Engines]:
+    """Every DynamoDB that tests run on; of other services there is one."""
+    with ExitStack() as started:
+        yield Engines(local_aws, started)
