@@ -13,7 +13,7 @@ from dev.dynoxide import Dynoxide
 GIVEN_URL = os.environ.get("DYNAMODB_URL", "")
 """Where a DynamoDB is that is not ours to start: whoever has one may hold it to what we need of it."""
 
-ENGINES = ("ministack", "dynoxide", *(["given"] if GIVEN_URL else []))
+ENGINES = ("ministack", "dynoxide", *(["given_store"] if GIVEN_URL else []))
 
 _NO_DYNOXIDE = "no dynoxide here; make dynoxide fetches it"
 
@@ -28,7 +28,7 @@ class Engines:
     """
 
     def __init__(self, aws: LocalAws, started: ExitStack) -> None:
-        self._urls = {"ministack": aws.url, "given": GIVEN_URL}
+        self._urls = {"ministack": aws.url, "given_store": GIVEN_URL}
         self._started = started
 
     def url(self, name: str) -> str:
