@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test dynoxide check audit test-cloud bench bench-heat package deploy register uninstall token clean
+.PHONY: help run test dynoxide test-store check audit test-cloud soak-races bench bench-heat package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -34,6 +34,10 @@ $(DYNOXIDE):
 	@npm install --silent --no-save --prefix .state/dynoxide @dynoxide/linux-x64@1.2.1
 	@echo "$(DYNOXIDE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
 
+test-store: .venv/.complete ## hold the DynamoDB-compatible store at DYNAMODB_URL=... to what we need of it; leaves tables there
+	@test -n "$(DYNAMODB_URL)" || { echo "Name the store: DYNAMODB_URL=http://..."; exit 2; }
+	@DYNAMODB_URL="$(DYNAMODB_URL)" $(PY) -m pytest -q -s tests/tables tests/races -k given_store
+
 check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)
 	@$(PY) -m ruff format --check $(SOURCES)
@@ -47,6 +51,9 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PY) -m pytest -q tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
+
+soak-races: .venv/.complete ## race for SOAK_SECONDS (300) on each DynamoDB, while processes are killed; SEED=... races otherwise
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),300) $(PY) -m pytest -q -s tests/races
 
 bench: .venv/.complete ## measure decisions, rounds, alarms and samples on this machine
 	@$(PY) -m dev.bench

@@ -14,7 +14,7 @@ from tests.engines import Engines
 
 pytest_plugins = ["tests.kept_secrets"]
 
-DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/")
+DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/", "tests/races/")
 
 
 class ByCost(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
