@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -33,6 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
 def local_aws() -> Iterator[LocalAws]:
     """One ministack for the whole run, to which this process's AWS clients are led."""
     with LocalAws() as aws, pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)  # one of them may lead to somebody's own store
         for name, value in aws.environment.items():
             patch.setenv(name, value)
         yield aws
