@@ -70,6 +70,7 @@ class Arena:
         queue: the service's own, too.
         hooks: the path of a webhook for each of ``ADJUSTMENTS``.
         intake: the path of the group's.
+        logs: the folder that each process has its log in.
     """
 
     functions: Mapping[str, Function]
@@ -82,6 +83,7 @@ class Arena:
     key: GroupKey
     hooks: Mapping[int, str]
     intake: str
+    logs: Path
 
     @property
     def group(self) -> str:
@@ -140,7 +142,7 @@ def arena(dynamodb_url: str, state: Path) -> Iterator[Arena]:
         )
         with stack, _another_api(stack, port + 2, watched) as other:
             urls = (stack.url, f"http://{HOST}:{port + 2}")
-            yield _arena(stack, {**stack.functions, "api-2": other}, urls, cloud)
+            yield _arena(stack, {**stack.functions, "api-2": other}, urls, cloud, watched)
 
 
 @contextmanager
@@ -152,7 +154,9 @@ def _another_api(stack: Stack, port: int, state: Path) -> Iterator[Function]:
         function.stop()
 
 
-def _arena(stack: Stack, functions: Mapping[str, Function], urls: tuple[str, str], cloud: SimCloud) -> Arena:
+def _arena(
+    stack: Stack, functions: Mapping[str, Function], urls: tuple[str, str], cloud: SimCloud, logs: Path
+) -> Arena:
     token = cloud.token("demo", "demo")
     owner = KeepingClient(stack.url, token)
     group = _group(owner)
@@ -177,6 +181,7 @@ def _arena(stack: Stack, functions: Mapping[str, Function], urls: tuple[str, str
         key=GroupKey(project_id=project, group_id=GroupId(group["id"])),
         hooks=hooks,
         intake=urlsplit(intake).path,
+        logs=logs,
     )
 
 

@@ -29,6 +29,7 @@ _FIRST_GENERATION = 1
 """So the write at place n of all writes followed on generation n + 1."""
 
 _ALL = 1_000_000
+_FAULT = re.compile(r'"level":"ERROR"|^Traceback')
 _RESIZED = re.compile(r"desired_capacity from (\d+) to (\d+)")
 
 
@@ -137,6 +138,14 @@ def nothing_is_left(arena: Arena) -> None:
     assert arena.tables.members.of_group(arena.key) == []
     used = arena.tables.usage.of_project(arena.key.project_id)
     assert used == replace(NOTHING, launch_configurations=1, credentials=1)
+
+
+def nothing_was_a_fault_of_ours(arena: Arena) -> None:
+    """No process logged an error, or ended by itself: whatever is down, the others say so and go on."""
+    logs = [log.read_text() for log in arena.logs.glob("*.log")]
+    assert len(logs) == len(arena.functions)
+    faults = [line for log in logs for line in log.splitlines() if _FAULT.search(line)]
+    assert not faults
 
 
 def executions(arena: Arena) -> Sequence[Execution]:

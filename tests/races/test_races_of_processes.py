@@ -74,3 +74,4 @@ def race(place: Arena, victims: Victims) -> None:
     place.vanish()
     laws.everybody_was_answered_as_they_may_be(racers.answers)
     laws.nothing_is_left(place)
+    laws.nothing_was_a_fault_of_ours(place)
