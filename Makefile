@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit test-cloud soak mutants bench bench-heat package deploy register uninstall token clean
+.PHONY: help run test dynoxide test-store check audit test-cloud soak soak-races mutants bench bench-heat
+.PHONY: package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -7,6 +8,8 @@ STAGE ?= prod
 ARCH ?= arm64
 PY := .venv/bin/python
 SOURCES := app.py chalicelib dev deploy heat_plugin tests
+DYNOXIDE := .state/dynoxide/node_modules/@dynoxide/linux-x64/dynoxide
+DYNOXIDE_SHA256 := be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e
 export PORT
 
 help: ## say what can be made
@@ -26,6 +29,16 @@ run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a rea
 test: .venv/.complete ## run the tests
 	@env -u OS_CLOUD $(PY) -m pytest -q -m "not cloud" -n 2
 
+dynoxide: $(DYNOXIDE) ## fetch a second DynamoDB that the tests then run on, too (by npm; Linux on x86-64)
+
+$(DYNOXIDE):
+	@npm install --silent --no-save --prefix .state/dynoxide @dynoxide/linux-x64@1.2.1
+	@echo "$(DYNOXIDE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
+
+test-store: .venv/.complete ## hold the DynamoDB-compatible store at DYNAMODB_URL=... to what we need of it; leaves tables there
+	@test -n "$(DYNAMODB_URL)" || { echo "Name the store: DYNAMODB_URL=http://..."; exit 2; }
+	@DYNAMODB_URL="$(DYNAMODB_URL)" $(PY) -m pytest -q -s tests/tables tests/races -k given_store
+
 check: .venv/.complete ## lint, formatting, types
 	@$(PY) -m ruff check $(SOURCES)
 	@$(PY) -m ruff format --check $(SOURCES)
@@ -42,6 +55,9 @@ test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD 
 
 soak: .venv/.complete ## simulate with ever other choices for SOAK_SECONDS (600)
 	@$(PY) -m tests.simulation.soak
+
+soak-races: .venv/.complete ## race for SOAK_SECONDS (300) on each DynamoDB, while processes are killed; SEED=... races otherwise
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),300) $(PY) -m pytest -q -s tests/races
 
 mutants: .venv/.complete ## put faults into copies of the code, and see that the simulation catches each
 	@$(PY) -m tests.simulation.mutants

@@ -1,7 +1,8 @@
 """Make a stage's tables, queues and key, or check those that are there: ``python -m deploy.provision``.
 
 May run again at any time. What can be set on a living resource is set; a table whose keys or indexes differ
-from what the code declares is left alone and reported, and the exit status is 1.
+from what the code declares is left alone and reported, and the exit status is 1. What a store that is not
+AWS's lacks is reported, too.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from chalicelib.tables.schema import TableSchema, tables
 from deploy.resources import (
@@ -82,12 +85,31 @@ def _table(dynamodb: DynamoDBClient, names: Names, schema: TableSchema) -> Repor
     differing = [part for part in _SHAPES if _shape(found, part) != _shape(request, part)]
     if differing:
         return Report(name, State.DIFFERS, ", ".join(differing))
-    changed = [
-        _protect(dynamodb, name, found, wanted=request["DeletionProtectionEnabled"]),
-        _expire(dynamodb, name, schema.expires_by),
-        _recover(dynamodb, name, wanted=schema.name not in HISTORY),
-    ]
-    return Report(name, State.CREATED if created else State.CHANGED if any(changed) else State.OK)
+    kept = schema.name not in HISTORY
+    changed, lacking = _set(
+        ("protection from deletion", kept, lambda: _protect(dynamodb, name, found, wanted=kept)),
+        ("expiry", schema.expires_by is not None, lambda: _expire(dynamodb, name, schema.expires_by)),
+        ("point-in-time recovery", kept, lambda: _recover(dynamodb, name, wanted=kept)),
+    )
+    state = State.CREATED if created else State.CHANGED if changed else State.OK
+    return Report(name, state, f"this store has no {' and no '.join(lacking)}" if lacking else "")
+
+
+def _set(*settings: tuple[str, bool, Callable[[], bool]]) -> tuple[bool, list[str]]:
+    """Set each setting, given by its name, whether it is wanted, and what sets it.
+
+    Returns:
+        Whether any had to be set, and those that are wanted and that the store does not know of.
+    """
+    changed, lacking = False, []
+    for name, wanted, set_it in settings:
+        try:
+            changed |= set_it()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "UnknownOperationException":
+                raise
+            lacking += [name] if wanted else []
+    return changed, lacking
 
 
 _SHAPES = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")

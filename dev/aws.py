@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-_READY_SECONDS = 30
-_STOP_SECONDS = 15
+from dev.local_server import HOST, LocalServer
 
 
-class LocalAws:
+class LocalAws(LocalServer):
     """A running ministack, which listens on loopback only.
 
     With a state directory it begins with what the run before left there. It saves on a clean stop alone:
@@ -30,15 +20,12 @@ class LocalAws:
         state_dir: where state is kept between runs; None forgets it.
     """
 
-    def __init__(self, port: int = 0, state_dir: Path | None = None) -> None:
-        self.port = port or _free_port()
-        self._state_dir = state_dir
-        self._process: subprocess.Popen[bytes] | None = None
+    name = "ministack"
+    health = "/_ministack/health"
 
-    @property
-    def url(self) -> str:
-        """Where all its services are."""
-        return f"http://127.0.0.1:{self.port}"
+    def __init__(self, port: int = 0, state_dir: Path | None = None) -> None:
+        super().__init__(port)
+        self._state_dir = state_dir
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,14 +37,16 @@ class LocalAws:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
-    def start(self) -> None:
-        """Start it and wait until it answers; RuntimeError if it does not, or the port is taken."""
-        if self._answers():
-            raise RuntimeError(f"somebody else listens on port {self.port}")
+    def command(self) -> Sequence[str]:
+        """Return what starts it."""
+        return [sys.executable, "-m", "ministack"]
+
+    def variables(self) -> Mapping[str, str]:
+        """Return its settings; makes the state directory."""
         settings = {
             "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
-            "MINISTACK_HOST": "127.0.0.1",  # what queues' URLs begin with
+            "BIND_HOST": HOST,
+            "MINISTACK_HOST": HOST,  # what queues' URLs begin with
             "LOG_LEVEL": "WARNING",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
@@ -65,56 +54,4 @@ class LocalAws:
         if self._state_dir is not None:
             self._state_dir.mkdir(parents=True, exist_ok=True)
             settings |= {"PERSIST_STATE": "1", "STATE_DIR": str(self._state_dir)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
-            env=_without_aws(os.environ) | settings,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C in the terminal is for our parent, which then stops us
-        )
-        deadline = time.monotonic() + _READY_SECONDS
-        while not self._answers() and self._process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if self._process.poll() is not None or not self._answers():  # what answers may be somebody else's
-            self.stop()
-            raise RuntimeError(f"ministack does not come up on port {self.port}")
-
-    def stop(self) -> None:
-        """Stop it, so that it saves its state; kill it if it does not end."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
-
-
-def _without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables but those for AWS's clients: they may lead to another ministack."""
-    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return settings

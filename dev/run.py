@@ -1,7 +1,8 @@
 """``make run``: the whole service on this machine, with one command.
 
 Without OS_CLOUD it works on a simulated cloud and shows the main job first (DEMO=0 skips that). OS_CLOUD
-names the clouds.yaml entry of the service user of a real cloud; callers bring their own tokens.
+names the clouds.yaml entry of the service user of a real cloud; callers bring their own tokens. With
+AWS_ENDPOINT_URL_DYNAMODB the tables are in the store that is there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dev.stack import PortTaken, Stack, require_free
 _TICK = os.environ.get("TICK_SECONDS", "10")
 """Deployed, the tick comes each minute; here it comes more often, so that one need not wait to see."""
 
+_STORE = "AWS_ENDPOINT_URL_DYNAMODB"
 _STATE = Path(__file__).resolve().parent.parent / ".state"
 
 
@@ -61,7 +63,7 @@ def _simulated_cloud(port: int) -> Iterator[dict[str, str]]:
 
 
 def _run(port: int, state: Path, user: Mapping[str, str], stop: threading.Event, *, demo: bool) -> int:
-    settings = {"TICK_SECONDS": _TICK}
+    settings = {"TICK_SECONDS": _TICK, **({_STORE: os.environ[_STORE]} if _STORE in os.environ else {})}
     with Stack(
         port=port, state=state, service_user=user, settings=settings, metrics_port=_metrics_port(port)
     ) as stack:

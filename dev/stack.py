@@ -18,11 +18,10 @@ from typing import Self
 
 from deploy.resources import Names
 from dev.aws import LocalAws
+from dev.local_server import HOST
 from dev.metrics import PATH
 
-HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parent.parent
-_STAGE = "local"
 _ACCOUNT = "000000000000"  # the stand-in's
 _READY_WITHIN_SECONDS = 60
 _STOP_WITHIN_SECONDS = 10
@@ -80,6 +79,10 @@ class Function:
         self._stopping.set()
         self.process.terminate()
 
+    def kill(self) -> None:
+        """End it at once, whatever it is at; it is started again."""
+        self.process.kill()
+
     def stop(self) -> None:
         """Let it finish what it is at, then end it."""
         self.begin_to_stop()
@@ -105,8 +108,13 @@ class Stack:
         workers: int = 4,
         settings: Mapping[str, str] | None = None,
         metrics_port: int | None = None,
+        stage: str = "local",
     ) -> None:
-        """Prepare to run with the service user's OS_* variables, and further ``settings``."""
+        """Prepare to run with the service user's OS_* variables, and further ``settings``.
+
+        Of these, AWS_ENDPOINT_URL_DYNAMODB leads to another store than the stand-in's; tables there are told
+        apart by the ``stage``.
+        """
         self.url = f"http://{HOST}:{port}"
         self.aws_port = port + 1
         self.functions: dict[str, Function] = {}
@@ -116,13 +124,13 @@ class Stack:
         self._metrics_port = metrics_port
         self._exits = ExitStack()
         self._aws = LocalAws(port=self.aws_port, state_dir=state / "aws")
-        names = Names(_STAGE)
+        names = Names(stage)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OS_", "AWS_"))},
             **service_user,
             **self._aws.environment,
             "AWS_REGION": "us-east-1",
-            "STAGE": _STAGE,
+            "STAGE": stage,
             "QUEUE_URL": f"{self._aws.url}/{_ACCOUNT}/{names.queue}",
             "KMS_KEY": names.key,
             "METRICS": "none",  # CloudWatch is not here to make any of the logs
@@ -168,7 +176,7 @@ class Stack:
 
     def _provision(self) -> None:
         """Make or check the tables, the queue and the key."""
-        command = [sys.executable, "-m", "deploy.provision", "--stage", _STAGE]
+        command = [sys.executable, "-m", "deploy.provision", "--stage", self.environment["STAGE"]]
         done = subprocess.run(
             command, cwd=_ROOT, env=self.environment, capture_output=True, text=True, check=False
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.aws import LocalAws
+from tests.engines import Engines
 
 pytest_plugins = ["tests.kept_secrets"]
 
-DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/")
+DEAR_TO_START = ("tests/end_to_end/", "tests/deploy/", "tests/senders/", "tests/races/")
 
 
 class ByCost(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
@@ -31,6 +34,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
 def local_aws() -> Iterator[LocalAws]:
     """One ministack for the whole run, to which this process's AWS clients are led."""
     with LocalAws() as aws, pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)  # one of them may lead to somebody's own store
         for name, value in aws.environment.items():
             patch.setenv(name, value)
         yield aws
+
+
+@pytest.fixture(scope="session")
+def engines(local_aws: LocalAws) -> Iterator[Engines]:
+    """Every DynamoDB that tests run on; of other services there is one."""
+    with ExitStack() as started:
+        yield Engines(local_aws, started)

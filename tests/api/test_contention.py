@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +12,7 @@ from chalicelib.core.ids import GroupId
 from chalicelib.flows import webhooks
 from chalicelib.intake import notification
 from tests.api.caller import Api, Estate
+from tests.at_once import at_once
 from tests.intake.bodies import ALARM, REMAINING
 
 DELIVERY = {"x-openstack-request-id": "req-1"}
@@ -27,6 +26,11 @@ def deliver(api: Api, token: str, headers: dict[str, str]) -> Execution:
     return webhooks.fire(api.world.services, webhook, said.event, said.event_id, "req-ours")
 
 
+def named(number: int) -> dict[str, str]:
+    """Return the headers of one of several deliveries that are not the same."""
+    return {"x-openstack-request-id": f"req-{number}"}
+
+
 def test_an_alarm_that_is_delivered_twice_scales_once(api: Api, estate: Estate) -> None:
     path = estate.path("/v1/hooks/{token}")
     outcomes = [api.post(path, REMAINING, token=None, headers=DELIVERY).document["outcome"] for _ in range(3)]
@@ -36,14 +40,7 @@ def test_an_alarm_that_is_delivered_twice_scales_once(api: Api, estate: Estate) 
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_one_of_many_deliveries_at_once_scales(api: Api, estate: Estate, attempt: int) -> None:
-    start = threading.Barrier(SENDERS)
-
-    def send(_: int) -> Execution:
-        start.wait()
-        return deliver(api, estate.token, DELIVERY)
-
-    with ThreadPoolExecutor(SENDERS) as senders:
-        executions = list(senders.map(send, range(SENDERS)))
+    executions = at_once(SENDERS, lambda _: deliver(api, estate.token, DELIVERY))
     assert Counter(e.outcome for e in executions) == {Outcome.EXECUTED: 1, Outcome.DUPLICATE: SENDERS - 1}
     assert len({e.id for e in executions}) == 1
     assert api.world.group(GroupId(estate.group_id)).desired_capacity == 4
@@ -52,14 +49,7 @@ def test_one_of_many_deliveries_at_once_scales(api: Api, estate: Estate, attempt
 def test_different_alarms_at_once_are_decided_one_after_another(api: Api, estate: Estate) -> None:
     """No change is lost, none is counted twice, and each is explained on the size it was decided on."""
     api.patch(estate.path("/v1/groups/{group_id}"), {"max_size": 500, "cooldown": 0})
-    start = threading.Barrier(SENDERS)
-
-    def send(number: int) -> Execution:
-        start.wait()
-        return deliver(api, estate.token, {"x-openstack-request-id": f"req-{number}"})
-
-    with ThreadPoolExecutor(SENDERS) as senders:
-        executions = list(senders.map(send, range(SENDERS)))
+    executions = at_once(SENDERS, lambda number: deliver(api, estate.token, named(number)))
     assert {e.outcome for e in executions} == {Outcome.EXECUTED}
     assert sorted((e.capacity_before, e.capacity_after) for e in executions) == [
         (3 + n, 4 + n) for n in range(SENDERS)
@@ -69,14 +59,7 @@ def test_different_alarms_at_once_are_decided_one_after_another(api: Api, estate
 def test_within_a_cooldown_one_of_different_alarms_scales_and_the_rest_are_told_why(
     api: Api, estate: Estate
 ) -> None:
-    start = threading.Barrier(SENDERS)
-
-    def send(number: int) -> Execution:
-        start.wait()
-        return deliver(api, estate.token, {"x-openstack-request-id": f"req-{number}"})
-
-    with ThreadPoolExecutor(SENDERS) as senders:
-        executions = list(senders.map(send, range(SENDERS)))
+    executions = at_once(SENDERS, lambda number: deliver(api, estate.token, named(number)))
     assert Counter(e.outcome for e in executions) == {Outcome.EXECUTED: 1, Outcome.IN_COOLDOWN: SENDERS - 1}
     listed = api.get(estate.path("/v1/policies/{policy_id}/executions")).document["executions"]
     assert len(listed) == SENDERS + 1

@@ -6,8 +6,9 @@ import pytest
 from chalicelib.tables.schema import tables
 from deploy import provision as command
 from deploy.provision import State, provision
-from deploy.resources import Names, cloudformation
+from deploy.resources import HISTORY, Names, cloudformation
 from dev.aws import LocalAws
+from tests.engines import Engines, needs_dynoxide
 
 
 def test_what_was_made_is_found_again_unchanged(local_aws: LocalAws) -> None:
@@ -44,6 +45,23 @@ def test_a_setting_that_went_astray_is_set_again(local_aws: LocalAws) -> None:
     changed = {report.name for report in provision("astray") if report.state is State.CHANGED}
     assert changed == {"thermostat-astray-groups", "thermostat-astray-work"}
     assert {report.state for report in provision("astray")} == {State.OK}
+
+
+@needs_dynoxide
+def test_what_a_store_lacks_is_said_and_keeps_it_from_nothing_else(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", engines.url("dynoxide"))
+    for state in (State.CREATED, State.OK):
+        reports = {report.name: report for report in provision("lacking")}
+        assert {report.state for report in reports.values()} == {state}
+        lacking = "this store has no point-in-time recovery"
+        assert str(reports["thermostat-lacking-groups"]).endswith(f"thermostat-lacking-groups: {lacking}")
+        assert {name for name, report in reports.items() if report.detail} == {
+            f"thermostat-lacking-{schema.name}" for schema in tables() if schema.name not in HISTORY
+        }
+    expiry = boto3.client("dynamodb").describe_time_to_live(TableName="thermostat-lacking-tokens")
+    assert expiry["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
 
 
 def test_the_template_declares_the_same_tables(local_aws: LocalAws) -> None:

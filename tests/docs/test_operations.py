@@ -29,7 +29,7 @@ def test_every_metric_is_described_in_the_words_that_prometheus_gets() -> None:
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
-    for name in ("runbook.md", "monitoring.md", "deploy.md"):
+    for name in ("runbook.md", "monitoring.md", "deploy.md", "on-premises.md"):
         text = (DOCS / name).read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([a-z0-9./-]+)\)", text):
             assert (DOCS / target).exists(), f"{name}: {target}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dev.client import Document, Refused, call_hook
+from tests.at_once import at_once
 from tests.end_to_end.conftest import MakeGroup, launch
 from tests.end_to_end.site import Party, Site
 
@@ -189,8 +189,7 @@ def test_the_same_delivery_thirty_two_times_at_once_scales_once(owner: Party, ma
     url = hook(owner, group, 1)
     for round_ in range(1, 4):
         event = str(uuid.uuid4())
-        with ThreadPoolExecutor(32) as pool:
-            outcomes = list(pool.map(lambda _: outcome(url, event), range(32)))  # noqa: B023
+        outcomes = at_once(32, lambda _: outcome(url, event))  # noqa: B023
         assert sorted(outcomes) == ["duplicate"] * 31 + ["executed"]
         assert owner.api.get(path(group))["desired_capacity"] == round_
     reached(owner, group, 3)

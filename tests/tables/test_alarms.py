@@ -24,7 +24,7 @@ from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId, UserId
 from tests.core.factories import NOW, POLICY, a_threshold, an_alarm, seconds
 from tests.tables.storage import QUOTA, Storage
-from tests.tables.test_races import at_once, kinds
+from tests.tables.test_races import kinds, raced
 
 USER = UserId("user-1")
 
@@ -268,7 +268,7 @@ def test_of_16_judgements_at_once_one_is_written(dynamodb: Storage) -> None:
         now = NOW + seconds(60 + racer / 1000)
         return dynamodb.alarms.change(was, new, alarm_history.found(was, new, now))
 
-    assert kinds(at_once(16, judge)) == {Alarm: 1, Stale: 15}
+    assert kinds(raced(16, judge)) == {Alarm: 1, Stale: 15}
     assert [entry.event for entry in history(dynamodb, was.id)] == [
         AlarmEvent.STATE_CHANGE,
         AlarmEvent.CREATION,

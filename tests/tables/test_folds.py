@@ -24,9 +24,9 @@ from chalicelib.core.series import Series, Statistic
 from chalicelib.core.statistics import datapoints
 from chalicelib.tables.fold_rows import decode_fold, encode_fold
 from chalicelib.tables.folds import _series_key
+from tests.at_once import at_once
 from tests.core.factories import NOW, PROJECT, seconds
 from tests.tables.storage import KEEP_DAYS, Storage
-from tests.tables.test_races import at_once
 
 A = MemberId("a")
 _ANY = Series(project_id=PROJECT, group_id=GroupId("group-1"), metric="cpu")

@@ -13,9 +13,9 @@ from chalicelib.core.intake import Intake
 from chalicelib.core.token import TokenHash
 from chalicelib.ports.samples import Admission
 from chalicelib.ports.storage import GroupKey
+from tests.at_once import at_once
 from tests.core.factories import LONG_AGO, NOW
 from tests.tables.storage import QUOTA, Storage
-from tests.tables.test_races import at_once
 
 
 def a_token(**changes: Any) -> TokenHash:

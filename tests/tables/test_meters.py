@@ -10,9 +10,9 @@ from chalicelib.core.meters import SERIES_MAX, SERIES_MAX_BYTES, Meters
 from chalicelib.ports.storage import GroupKey
 from chalicelib.tables.database import Database
 from chalicelib.tables.meters import MeterTable
+from tests.at_once import at_once
 from tests.core.factories import NOW, seconds
 from tests.tables.storage import KEEP_DAYS, Storage
-from tests.tables.test_races import at_once
 
 CPU, DISK = ("cpu", ()), ("disk", (("device", "/dev/vda"), ("host", "a")))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +15,7 @@ from chalicelib.core.ids import GroupId, LaunchConfigurationId, RefreshId
 from chalicelib.core.member import MemberState
 from chalicelib.core.refresh import Refresh
 from chalicelib.ports.storage import AlreadyDecided
+from tests.at_once import at_once
 from tests.core.factories import (
     NOW,
     a_credential,
@@ -29,19 +28,16 @@ from tests.core.factories import (
 from tests.tables.storage import QUOTA, Storage, an_execution, key_of
 
 
-def at_once(racers: int, run: Callable[[int], object]) -> list[object]:
-    """Run all racers from one starting gun; return what each returned or raised."""
-    gun = threading.Barrier(racers)
+def raced(racers: int, run: Callable[[int], object]) -> list[object]:
+    """Run all racers at once; return what each returned or raised."""
 
-    def start(number: int) -> object:
-        gun.wait()
+    def tried(number: int) -> object:
         try:
             return run(number)
         except (ThermostatError, AlreadyDecided) as error:
             return error
 
-    with ThreadPoolExecutor(racers) as pool:
-        return list(pool.map(start, range(racers)))
+    return at_once(racers, tried)
 
 
 def kinds(results: list[object]) -> Counter[type]:
@@ -76,7 +72,7 @@ def test_one_event_delivered_32_times_scales_once(dynamodb: Storage) -> None:
         was = dynamodb.a_stored_group(id=GroupId(f"g{number}"), fingerprint="same")
         bigger = replace(was, desired_capacity=3)
         event = an_execution(was, f"event-{number}")
-        results = at_once(32, partial(decide, dynamodb, was, bigger, event))
+        results = raced(32, partial(decide, dynamodb, was, bigger, event))
         won = [result for result in results if result == replace(bigger, generation=2)]
         lost = [result for result in results if isinstance(result, AlreadyDecided | Stale)]
         assert (len(won), len(lost)) == (1, 31)
@@ -86,7 +82,7 @@ def test_one_event_delivered_32_times_scales_once(dynamodb: Storage) -> None:
 def test_32_different_events_at_one_generation_scale_once(dynamodb: Storage) -> None:
     was = dynamodb.a_stored_group()
     bigger = replace(was, desired_capacity=3)
-    results = at_once(
+    results = raced(
         32, lambda number: dynamodb.groups.decide(was, bigger, an_execution(was, f"event-{number}"))
     )
     assert kinds(results) == {type(was): 1, Stale: 31}
@@ -97,7 +93,7 @@ def test_of_16_racers_one_gets_the_lease(dynamodb: Storage) -> None:
     group = dynamodb.a_stored_group()
     for turn in range(5):
         now = NOW + seconds(60 * turn)
-        results = at_once(16, partial(take_lease, dynamodb, group, now))
+        results = raced(16, partial(take_lease, dynamodb, group, now))
         assert sum(result is not None for result in results) == 1
 
 
@@ -113,7 +109,7 @@ def test_a_group_never_uses_a_launch_configuration_that_is_gone(dynamodb: Storag
             id=GroupId(f"g{turn}"),
             launch_configuration_id=configuration.id,
         )
-        deleted, created = at_once(2, partial(delete_or_create, dynamodb, group))
+        deleted, created = raced(2, partial(delete_or_create, dynamodb, group))
         assert (type(created), deleted) == (Invalid, None) or (created, type(deleted)) == (group, Conflict)
         if created == group:
             dynamodb.groups.remove(dynamodb.leased(group), group)
@@ -124,7 +120,7 @@ def test_a_group_never_uses_a_launch_configuration_that_is_gone(dynamodb: Storag
 
 def test_16_concurrent_creations_never_exceed_the_quota(dynamodb: Storage) -> None:
     first = dynamodb.a_stored_group(max_size=1)
-    results = at_once(
+    results = raced(
         16,
         lambda n: dynamodb.groups.create(replace(first, id=GroupId(f"g{n}")), QUOTA, dynamodb.an_activity()),
     )
@@ -135,7 +131,7 @@ def test_16_concurrent_creations_never_exceed_the_quota(dynamodb: Storage) -> No
 
 def test_two_that_create_the_same_thing_get_the_same_thing(dynamodb: Storage) -> None:
     new = a_credential(project_id=dynamodb.project, fingerprint="same")
-    assert at_once(8, lambda _: dynamodb.credentials.create(new, QUOTA)) == [new] * 8
+    assert raced(8, lambda _: dynamodb.credentials.create(new, QUOTA)) == [new] * 8
     assert dynamodb.usage.of_project(dynamodb.project).credentials == 1
 
 
@@ -145,7 +141,7 @@ def test_a_dismissal_counts_once(dynamodb: Storage) -> None:
     dynamodb.members.plan(dynamodb.leased(was), [member])
     smaller = replace(was, desired_capacity=1)
     going = replace(member, state=MemberState.DELETING)
-    results = at_once(
+    results = raced(
         8,
         lambda _: dynamodb.members.dismiss(was, smaller, going, dynamodb.an_activity()),
     )
@@ -155,7 +151,7 @@ def test_a_dismissal_counts_once(dynamodb: Storage) -> None:
 
 def test_of_32_refreshes_that_are_begun_at_once_one_is(dynamodb: Storage) -> None:
     was = dynamodb.a_stored_group()
-    results = at_once(32, partial(begin_refresh, dynamodb, was))
+    results = raced(32, partial(begin_refresh, dynamodb, was))
     (won,) = [result for result in results if isinstance(result, Refresh)]
     assert kinds(results) == {Refresh: 1, Stale: 31}
     assert dynamodb.groups.get(was.project_id, was.id).refresh_id == won.id

@@ -16,10 +16,10 @@ from chalicelib.tables import throttle
 from chalicelib.tables.database import Database
 from chalicelib.tables.rates import TallyTable
 from chalicelib.tables.throttle import SharedThrottle
+from tests.at_once import at_once
 from tests.core.factories import NOW, seconds
 from tests.fakes import FakeTallies
 from tests.tables.storage import Storage
-from tests.tables.test_races import at_once
 
 MINUTE = minute_of(NOW)
 

@@ -7,27 +7,34 @@ import boto3
 import pytest
 
 from dev.aws import LocalAws
+from dev.dynoxide import Dynoxide
+from dev.local_server import LocalServer
+from tests.engines import needs_dynoxide
 
 
-def client(aws: LocalAws, service: Any) -> Any:
+def client(server: LocalServer, service: Any) -> Any:
     """Return a client of a service there, whatever the environment says."""
     return boto3.client(
         service,
-        endpoint_url=aws.url,
+        endpoint_url=server.url,
         region_name="us-east-1",
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
 
 
-def test_a_clean_stop_keeps_tables_keys_and_queues(tmp_path: Path) -> None:
+def make_table(server: LocalServer) -> None:
+    client(server, "dynamodb").create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_a_clean_stop_of_ministack_keeps_tables_keys_and_queues(tmp_path: Path) -> None:
     with LocalAws(state_dir=tmp_path / "state") as aws:
-        client(aws, "dynamodb").create_table(
-            TableName="table",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        make_table(aws)
         client(aws, "dynamodb").put_item(TableName="table", Item={"id": {"S": "a"}, "n": {"N": "1"}})
         key = client(aws, "kms").create_key()["KeyMetadata"]["KeyId"]
         sealed = client(aws, "kms").encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
@@ -40,6 +47,18 @@ def test_a_clean_stop_keeps_tables_keys_and_queues(tmp_path: Path) -> None:
         assert client(aws, "kms").decrypt(CiphertextBlob=sealed)["Plaintext"] == b"secret"
         (message,) = client(aws, "sqs").receive_message(QueueUrl=url)["Messages"]
         assert message["Body"] == "waiting"
+
+
+@needs_dynoxide
+def test_what_dynoxide_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    engine = Dynoxide(database=tmp_path / "tables.db")
+    engine.start()
+    make_table(engine)
+    for number in range(50):
+        client(engine, "dynamodb").put_item(TableName="table", Item={"id": {"S": str(number)}})
+    engine.kill()
+    with engine:
+        assert client(engine, "dynamodb").scan(TableName="table", Select="COUNT")["Count"] == 50
 
 
 def test_a_port_that_is_taken_is_reported() -> None:
