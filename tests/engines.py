@@ -13,11 +13,15 @@ from dev.dynoxide import Dynoxide
 GIVEN_URL = os.environ.get("DYNAMODB_URL", "")
 """Where a DynamoDB is that is not ours to start: whoever has one may hold it to what we need of it."""
 
-ENGINES = ("ministack", "dynoxide", *(["given_store"] if GIVEN_URL else []))
+ENGINES = (
+    "ministack",
+    *(["dynoxide"] if Dynoxide.is_here() else []),
+    *(["given_store"] if GIVEN_URL else []),
+)
 
-_NO_DYNOXIDE = "no dynoxide here; make dynoxide fetches it"
-
-needs_dynoxide = pytest.mark.skipif(not Dynoxide.is_here(), reason=_NO_DYNOXIDE)
+needs_dynoxide = pytest.mark.skipif(
+    not Dynoxide.is_here(), reason="no dynoxide here; make dynoxide fetches it"
+)
 
 
 class Engines:
@@ -32,9 +36,7 @@ class Engines:
         self._started = started
 
     def url(self, name: str) -> str:
-        """Return where an engine is; the test is skipped where it is not to be had."""
+        """Return where an engine is."""
         if name not in self._urls:
-            if not Dynoxide.is_here():
-                pytest.skip(_NO_DYNOXIDE)
             self._urls[name] = self._started.enter_context(Dynoxide()).url
         return self._urls[name]
