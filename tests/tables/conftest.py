@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from chalicelib.tables.database import Database
+from chalicelib.tables.signed_reads import all_by_botocore
 from deploy.provision import provision
 from dev.aws import LocalAws
 from tests.tables.storage import KEEP_DAYS, Storage, in_dynamodb, in_memory
@@ -26,12 +29,14 @@ def dynamodb(database: Database) -> Storage:
     return in_dynamodb(database)
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
-def storage(request: pytest.FixtureRequest) -> Storage:
-    """Every implementation of the ports in turn."""
+@pytest.fixture(params=["fake", "dynamodb", "dynamodb by botocore"])
+def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """Every implementation of the ports in turn; DynamoDB is read in both ways."""
     if request.param == "fake":
-        return in_memory()
-    return in_dynamodb(request.getfixturevalue("database"))
+        yield in_memory()
+        return
+    with all_by_botocore() if request.param == "dynamodb by botocore" else nullcontext():
+        yield in_dynamodb(request.getfixturevalue("database"))
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
