@@ -136,7 +136,8 @@ def _stored_item(error: PynamoDBException) -> dict[str, Any] | None:
 
 def _codes(error: PynamoDBException) -> set[str]:
     """Return what DynamoDB said: the error's own code, and each item's of a cancelled transaction."""
-    codes = {error.cause_response_code or ""}
+    answered = isinstance(error.cause, ClientError)  # a timeout has a response, too, which is None
+    codes = {error.cause_response_code or "" if answered else ""}
     if isinstance(error, TransactWriteError):
         codes |= {reason.code for reason in error.cancellation_reasons if reason is not None}
     return codes
