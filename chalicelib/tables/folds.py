@@ -89,7 +89,7 @@ class FoldTable:
     def write_hour(self, series: Series, hour: Hour) -> None:
         """Write a whole hour, in place of one that is there."""
         row = self._rows(
-            _series_key(series),
+            series_key(series),
             _place("h", hour.start, HOUR_SECONDS, 0),
             data=encode_hour(hour),
             version=1,
@@ -167,7 +167,7 @@ class FoldTable:
 
     def _key(self, series: Series, fold: Fold) -> tuple[str, str]:
         (batch,) = fold.batches
-        return _series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
+        return series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
 
     def _write(self, key: tuple[str, str], fold: Fold, version: int) -> tuple[FoldRow, Condition]:
         """Return the row that follows on ``version`` (0: none), and the condition that it does."""
@@ -210,7 +210,7 @@ class FoldTable:
             "ProjectionExpression": "place, #data",
             "ExpressionAttributeNames": {"#data": "data"},  # a word of DynamoDB's own
             "ExpressionAttributeValues": {
-                ":series": {"S": _series_key(series)},
+                ":series": {"S": series_key(series)},
                 ":first": {"S": first},
                 ":last": {"S": last},
             },
@@ -248,7 +248,7 @@ def _contended() -> Unavailable:
     )
 
 
-def _series_key(series: Series) -> str:
+def series_key(series: Series) -> str:
     """Return the partition of a series; metric and dimensions may be longer than a key, hence a digest."""
     said = "".join(
         f"{len(part)}:{part}" for part in (series.metric, *(p for d in series.dimensions for p in d))
