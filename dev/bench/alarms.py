@@ -132,14 +132,17 @@ def _cpu_seconds(call: Callable[[], object]) -> float:
 
 
 def prepare(s: Services, template: Group, shape: Shape, shard: int) -> None:
-    """Make the groups, alarms and samples of a shape; no alarm has a reason to change its state."""
+    """Make the groups, samples and alarms of a shape; no alarm has a reason to change its state.
+
+    The samples come first: the running stack's one tick, at its start, may judge what it finds by then.
+    """
     groups = [made_group(s, template, shard) for _ in range(shape.groups)]
     series = [series_of(groups[number % shape.groups], number) for number in range(shape.series)]
-    for number in range(shape.alarms):
-        made_alarm(s, series[number % shape.series], number)
     for sender in range(shape.senders):
         members = range(_MEMBERS) if shape.senders == 1 else [sender]
         s.folds.add(folded(readings(series, members, s.now()), uuid.uuid4().bytes[:8], frozenset()))
+    for number in range(shape.alarms):
+        made_alarm(s, series[number % shape.series], number)
 
 
 def made_group(s: Services, template: Group, shard: int) -> Group:

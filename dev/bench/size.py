@@ -115,16 +115,16 @@ def _tick(s: Services, shard: int) -> _Ticked:
 def _fill(s: Services, template: Group, shard: int, count: int) -> None:
     """Make so many groups with an alarm each: one as everybody does, the others as copies of its rows."""
     group = alarms.made_group(s, template, shard)
-    series = alarms.series_of(group, 0)
-    alarm = alarms.made_alarm(s, series, 0)
     group_row = _stored("groups", {"project_id": {"S": group.project_id}, "id": {"S": group.id}})
-    alarm_row = _stored("alarms", {"project_id": {"S": alarm.project_id}, "id": {"S": alarm.id}})
     ids = [GroupId(s.new_id()) for _ in range(count - 1)]
     _write("groups", [_group_of(group_row, id_, due=_is_due(n), now=s.now()) for n, id_ in enumerate(ids)])
-    _write("alarms", [_alarm_of(alarm_row, id_, s.new_id()) for id_ in ids])
+    series = alarms.series_of(group, 0)
     s.folds.add(folded(alarms.readings([series], range(10), s.now()), uuid.uuid4().bytes[:8], frozenset()))
     fold_rows = _of_series(series)
     _write("folds", [_fold_of(row, group.id, id_) for id_ in ids for row in fold_rows])
+    alarm = alarms.made_alarm(s, series, 0)
+    alarm_row = _stored("alarms", {"project_id": {"S": alarm.project_id}, "id": {"S": alarm.id}})
+    _write("alarms", [_alarm_of(alarm_row, id_, s.new_id()) for id_ in ids])
 
 
 def _is_due(number: int) -> bool:
