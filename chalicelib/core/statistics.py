@@ -61,7 +61,9 @@ def _by_period(folds: Iterable[Fold], period_seconds: int) -> Mapping[datetime, 
     """Return the folds of each period; those of longer or odd periods do not divide into it."""
     parts: dict[datetime, list[Fold]] = {}
     for fold in folds:
-        if period_seconds % fold.seconds == 0:
+        if fold.seconds == period_seconds:
+            parts.setdefault(fold.start, []).append(fold)
+        elif period_seconds % fold.seconds == 0:
             parts.setdefault(period_of(fold.start, period_seconds), []).append(fold)
     return parts
 
@@ -69,24 +71,29 @@ def _by_period(folds: Iterable[Fold], period_seconds: int) -> Mapping[datetime, 
 def _datapoint(parts: Sequence[Fold], before: Sequence[Fold], statistic: Statistic) -> Datapoint | None:
     if not parts:
         return None
-    total = merged(part.total for part in parts)
+    samples = sum(part.total.count for part in parts)
     if statistic.name == "rate":
         rates = _rates(members_of(parts), members_of(before))
-        return Datapoint(math.fsum(rates.values()) / len(rates), total.count) if rates else None
-    return Datapoint(_of_total(total, statistic), total.count)
+        return Datapoint(math.fsum(rates.values()) / len(rates), samples) if rates else None
+    return Datapoint(_of_totals([part.total for part in parts], samples, statistic), samples)
 
 
-def _of_total(total: Aggregate, statistic: Statistic) -> float:
-    if statistic.quantile is not None:
-        return total.quantile(statistic.quantile)
-    by_name = {
-        "average": total.average,
-        "sum": total.sum,
-        "minimum": total.minimum,
-        "maximum": total.maximum,
-        "sample_count": float(total.count),
-    }
-    return by_name[statistic.name]
+def _of_totals(totals: Sequence[Aggregate], samples: int, statistic: Statistic) -> float:
+    """Return the statistic of all ``totals`` together; only a percentile needs their sketches merged."""
+    match statistic.name:
+        case "average":
+            return math.fsum(total.sum for total in totals) / samples
+        case "sum":
+            return math.fsum(total.sum for total in totals)
+        case "minimum":
+            return min(total.minimum for total in totals)
+        case "maximum":
+            return max(total.maximum for total in totals)
+        case "sample_count":
+            return float(samples)
+        case _:
+            assert statistic.quantile is not None
+            return merged(totals).quantile(statistic.quantile)
 
 
 def _value(part: MemberFold, statistic: Statistic) -> float:

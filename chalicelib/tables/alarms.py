@@ -172,12 +172,7 @@ class AlarmTable:
 
     def watched(self, shard: int, after: str | None, limit: int) -> Page[Alarm]:
         """Return up to ``limit`` alarms of the shard that we judge, in the order of groups, then ids."""
-        place = None if after is None else AlarmRow.watch_place > after
-        query = self._table.rows.query
-        rows = perform(lambda: list(query(shard, place, index_name="watched", limit=limit + 1)))
-        items = rows[:limit]
-        marker = items[-1].watch_place if len(rows) > limit else None
-        return Page(tuple(row.to(Alarm) for row in items), marker)
+        return self._table.watched(shard, after, limit, key="watch_place")
 
     def _require_policies(
         self, transaction: Transaction, alarm: Alarm, policy_ids: frozenset[PolicyId]

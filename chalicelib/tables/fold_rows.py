@@ -7,7 +7,9 @@ period began.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import msgspec
 
@@ -22,38 +24,46 @@ Number = int | float
 
 
 class _Total(msgspec.Struct, array_like=True):
+    """The numbers are read as floats, also where a whole one was written in fewer bytes."""
+
     count: int
-    sum: Number
-    minimum: Number
-    maximum: Number
+    sum: float
+    minimum: float
+    maximum: float
     positive: dict[int, int]
     negative: dict[int, int]
     zeros: int
 
 
 class _Fold(msgspec.Struct, array_like=True):
-    """``members``: [value, ms] of one that reported once, else [count, sum, minimum, maximum, last, ms]."""
+    """``members`` is written as _Parts."""
 
     total: _Total
-    members: dict[bytes, list[Number]]
+    members: msgspec.Raw
     batches: bytes
+
+
+_Parts = dict[bytes, list[Number]]
+"""[value, ms] of a member that reported once, else [count, sum, minimum, maximum, last, ms]."""
 
 
 class _Hour(msgspec.Struct, array_like=True):
     total: _Total
-    load: Number
-    load_maximum: Number
+    load: float
+    load_maximum: float
 
 
 _encoder = msgspec.msgpack.Encoder()
 _folds = msgspec.msgpack.Decoder(_Fold)
+_parts = msgspec.msgpack.Decoder(_Parts)
 _hours = msgspec.msgpack.Decoder(_Hour)
 
 
 def encode_fold(fold: Fold) -> bytes:
     """Return what is written of a fold; its series and period are in the key."""
     members = {_member_key(id_): _part(part, fold.start) for id_, part in fold.members.items()}
-    return _encoder.encode(_Fold(_total(fold.total), members, b"".join(sorted(fold.batches))))
+    raw = msgspec.Raw(_encoder.encode(members))
+    return _encoder.encode(_Fold(_total(fold.total), raw, b"".join(sorted(fold.batches))))
 
 
 def decode_fold(data: bytes, start: datetime, seconds: int) -> Fold:
@@ -64,7 +74,7 @@ def decode_fold(data: bytes, start: datetime, seconds: int) -> Fold:
         start=start,
         seconds=seconds,
         total=_aggregate(row.total),
-        members={_member_id(key): _member_fold(part, start) for key, part in row.members.items()},
+        members=_Members(row.members, start),
         batches=frozenset(names[at : at + _BATCH_BYTES] for at in range(0, len(names), _BATCH_BYTES)),
     )
 
@@ -77,9 +87,29 @@ def encode_hour(hour: Hour) -> bytes:
 def decode_hour(data: bytes, start: datetime) -> Hour:
     """Return the hour that ``encode_hour`` was given."""
     row = _hours.decode(data)
-    return Hour(
-        start=start, total=_aggregate(row.total), load=float(row.load), load_maximum=float(row.load_maximum)
-    )
+    return Hour(start=start, total=_aggregate(row.total), load=row.load, load_maximum=row.load_maximum)
+
+
+class _Members(Mapping[MemberId, MemberFold]):
+    """The members of a fold, taken apart once somebody asks for one: most alarms look at the total alone."""
+
+    def __init__(self, raw: msgspec.Raw, start: datetime) -> None:
+        self._raw = raw
+        self._start = start
+
+    @cached_property
+    def _parts(self) -> dict[MemberId, MemberFold]:
+        parts = _parts.decode(self._raw)
+        return {_member_id(key): _member_fold(part, self._start) for key, part in parts.items()}
+
+    def __getitem__(self, id_: MemberId) -> MemberFold:
+        return self._parts[id_]
+
+    def __iter__(self) -> Iterator[MemberId]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 def _part(part: MemberFold, start: datetime) -> list[Number]:
@@ -118,9 +148,9 @@ def _total(total: Aggregate) -> _Total:
 def _aggregate(total: _Total) -> Aggregate:
     return Aggregate(
         count=total.count,
-        sum=float(total.sum),
-        minimum=float(total.minimum),
-        maximum=float(total.maximum),
+        sum=total.sum,
+        minimum=total.minimum,
+        maximum=total.maximum,
         positive=total.positive,
         negative=total.negative,
         zeros=total.zeros,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
@@ -22,7 +22,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.fold import HOUR_SECONDS, Fold, Hour
 from chalicelib.core.series import Series
-from chalicelib.tables.calls import Refused, Transaction, perform, put
+from chalicelib.tables.calls import Refused, Transaction, perform, put, query
 from chalicelib.tables.database import Database
 from chalicelib.tables.fold_rows import decode_fold, decode_hour, encode_fold, encode_hour
 from chalicelib.tables.rows import Row, joined
@@ -32,8 +32,6 @@ _FEW = 4
 _TOGETHER_MAX = 100
 _TOGETHER_MAX_BYTES = 3_000_000
 """DynamoDB's limits of a transaction are 100 rows and 4 MB."""
-_READ = ["place", "data"]
-"""All that a reader needs; each attribute more has to be taken apart for every row."""
 _WRITERS = 4
 _ATTEMPTS = 30
 _LONGEST_PAUSE_SECONDS = 0.2
@@ -81,18 +79,17 @@ class FoldTable:
     def read(self, series: Series, since: datetime, until: datetime) -> Sequence[Fold]:
         """Return the folds of all resolutions that start in [since, until), in the order of their starts."""
         rows = self._between(series, "p", since, until)
-        return [decode_fold(row.data, *_period(row)) for row in rows]
+        return [decode_fold(data, *_period(place)) for place, data in rows]
 
     def first_since(self, series: Series, since: datetime) -> datetime | None:
         """Return the start of the first fold that starts at ``since`` or later."""
-        place = FoldRow.place.between(_time_place("p", since), "p~")
-        rows = self._query(series, place, limit=1)
-        return _period(rows[0])[0] if rows else None
+        rows = self._query(series, _time_place("p", since), "p~", limit=1)
+        return _start(rows[0][0]) if rows else None
 
     def write_hour(self, series: Series, hour: Hour) -> None:
         """Write a whole hour, in place of one that is there."""
         row = self._rows(
-            _series_key(series),
+            series_key(series),
             _place("h", hour.start, HOUR_SECONDS, 0),
             data=encode_hour(hour),
             version=1,
@@ -103,12 +100,12 @@ class FoldTable:
     def read_hours(self, series: Series, since: datetime, until: datetime) -> Sequence[Hour]:
         """Return the whole hours that start in [since, until), in their order."""
         rows = self._between(series, "h", since, until)
-        return [decode_hour(row.data, _start(row)) for row in rows]
+        return [decode_hour(data, _start(place)) for place, data in rows]
 
     def newest_hour(self, series: Series) -> datetime | None:
         """Return the start of the last whole hour that was written."""
-        rows = self._query(series, FoldRow.place.startswith("h"), limit=1, newest_first=True)
-        return _start(rows[0]) if rows else None
+        rows = self._query(series, "h", "h~", limit=1, newest_first=True)
+        return _start(rows[0][0]) if rows else None
 
     def _add(self, series: Series, fold: Fold) -> str | None:
         """Write a fold together with what its row holds; return why not, if it is full.
@@ -170,7 +167,7 @@ class FoldTable:
 
     def _key(self, series: Series, fold: Fold) -> tuple[str, str]:
         (batch,) = fold.batches
-        return _series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
+        return series_key(series), _place("p", fold.start, fold.seconds, batch[0] % self._shards)
 
     def _write(self, key: tuple[str, str], fold: Fold, version: int) -> tuple[FoldRow, Condition]:
         """Return the row that follows on ``version`` (0: none), and the condition that it does."""
@@ -195,27 +192,34 @@ class FoldTable:
         except self._rows.DoesNotExist:
             return None
 
-    def _between(self, series: Series, kind: str, since: datetime, until: datetime) -> Sequence[FoldRow]:
+    def _between(
+        self, series: Series, kind: str, since: datetime, until: datetime
+    ) -> Sequence[tuple[str, bytes]]:
         if since >= until:
             return ()
         # What starts at ``until`` has its period and shard behind this, so it sorts after it.
-        return self._query(series, FoldRow.place.between(_time_place(kind, since), _time_place(kind, until)))
+        return self._query(series, _time_place(kind, since), _time_place(kind, until))
 
     def _query(
-        self, series: Series, place: Condition, *, limit: int | None = None, newest_first: bool = False
-    ) -> list[FoldRow]:
-        return perform(
-            lambda: list(
-                self._rows.query(
-                    _series_key(series),
-                    place,
-                    consistent_read=True,
-                    limit=limit,
-                    scan_index_forward=not newest_first,
-                    attributes_to_get=_READ,
-                )
-            )
-        )
+        self, series: Series, first: str, last: str, *, limit: int | None = None, newest_first: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        """Return place and data of the series' rows from ``first`` to ``last``."""
+        request = {
+            "TableName": self._rows.Meta.table_name,
+            "KeyConditionExpression": "series_key = :series AND place BETWEEN :first AND :last",
+            "ProjectionExpression": "place, #data",
+            "ExpressionAttributeNames": {"#data": "data"},  # a word of DynamoDB's own
+            "ExpressionAttributeValues": {
+                ":series": {"S": series_key(series)},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+        }
+        if limit is not None:
+            request["Limit"] = limit
+        return [(item["place"]["S"], item["data"]["B"]) for item in query(self._database, request)]
 
 
 def _following(stored: FoldRow | None, fold: Fold) -> tuple[Fold, int] | str:
@@ -244,7 +248,7 @@ def _contended() -> Unavailable:
     )
 
 
-def _series_key(series: Series) -> str:
+def series_key(series: Series) -> str:
     """Return the partition of a series; metric and dimensions may be longer than a key, hence a digest."""
     said = "".join(
         f"{len(part)}:{part}" for part in (series.metric, *(p for d in series.dimensions for p in d))
@@ -261,9 +265,11 @@ def _place(kind: str, moment: datetime, seconds: int, shard: int) -> str:
     return f"{_time_place(kind, moment)}#{seconds:04d}#{shard:02d}"
 
 
-def _start(row: FoldRow) -> datetime:
-    return datetime.fromtimestamp(int(row.place.split("#")[1]), UTC)
+def _start(place: str) -> datetime:
+    return _period(place)[0]
 
 
-def _period(row: FoldRow) -> tuple[datetime, int]:
-    return _start(row), int(row.place.split("#")[2])
+@lru_cache(maxsize=1024)  # in one tick most alarms look at the same minutes
+def _period(place: str) -> tuple[datetime, int]:
+    _, start, seconds, _ = place.split("#")
+    return datetime.fromtimestamp(int(start), UTC), int(seconds)

@@ -96,12 +96,7 @@ class PolicyTable:
 
     def watched(self, shard: int, after: str | None, limit: int) -> Page[Policy]:
         """Return up to ``limit`` of the shard's policies that are watched, group by group."""
-        place = None if after is None else PolicyRow.watch_key > after
-        rows = perform(
-            lambda: list(self._table.rows.query(shard, place, index_name="watched", limit=limit + 1))
-        )
-        marker = str(rows[limit - 1].watch_key) if len(rows) > limit else None
-        return Page(items=tuple(row.to(Policy) for row in rows[:limit]), marker=marker)
+        return self._table.watched(shard, after, limit, key="watch_key")
 
     def create(self, new: Policy, quota: Quota) -> Policy:
         """Write it, or return the one that the same request made before; its group must exist (Invalid)."""

@@ -9,7 +9,7 @@ from pynamodb.attributes import Attribute
 
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.ports.storage import Page
-from chalicelib.tables.calls import Transaction, perform
+from chalicelib.tables.calls import Transaction, perform, query
 from chalicelib.tables.database import Database
 from chalicelib.tables.rows import Row
 
@@ -29,6 +29,7 @@ class Table(Generic[R, V]):
 
     def __init__(self, database: Database, row: type[R], value: type[V], noun: str) -> None:
         self.rows = database.bind(row)
+        self._database = database
         self._value = value
         self.noun = noun
 
@@ -85,6 +86,23 @@ class Table(Generic[R, V]):
             items=tuple(row.to(self._value) for row in items),
             marker=str(items[-1].attribute_values["id"]) if more and items else None,
         )
+
+    def watched(self, shard: int, after: str | None, limit: int, *, key: str) -> Page[V]:
+        """Return up to ``limit`` values of a shard of the index ``watched``, from behind ``after``.
+
+        Args:
+            key: the range key of the index; its last value is the marker.
+        """
+        request = {
+            "TableName": self.rows.Meta.table_name,
+            "IndexName": "watched",
+            "KeyConditionExpression": f"watch_shard = :shard AND {key} > :after",
+            "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":after": {"S": after or " "}},
+            "Limit": limit + 1,
+        }
+        items = query(self._database, request)
+        marker = str(items[limit - 1][key]["S"]) if len(items) > limit else None
+        return Page(tuple(self.rows.held(item, self._value) for item in items[:limit]), marker)
 
     def missing(self, id_: str) -> NotFound:
         """Return the error for an id that is not there."""

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from dev.bench import alarms, arrival, cold, decisions, growth, samples
+from dev.bench import alarms, arrival, bill, cold, decisions, growth, samples, size
 from dev.bench.bench import WORKERS, Bench
 from dev.bench.meter import Meter
 from dev.bench.rows import Row
@@ -36,6 +36,8 @@ _PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "alarms": alarms.rows,
     "samples": samples.rows,
     "arrival": arrival.rows,
+    "cost": bill.rows,
+    "size": size.rows,
     "cold": cold.rows,
 }
 """In this order: alarms that a later part makes would otherwise be judged with those of an earlier one."""

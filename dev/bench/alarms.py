@@ -57,7 +57,7 @@ class Shape:
     senders: int = 1
 
 
-_SHAPES = (
+SHAPES = (
     Shape("a series each, of a group each", alarms=100, series=100, groups=100),
     Shape("the same, ten servers post", alarms=100, series=100, groups=100, senders=_MEMBERS),
     Shape("a series each, of one group", alarms=100, series=100, groups=1),
@@ -105,13 +105,13 @@ def _judged(group: site.Group, meter: Meter) -> Iterator[Judged]:
     now = wiring.services().now()
     s = replace(wiring.services(), now=lambda: now)
     template = s.groups.get(ProjectId(group.project_id), GroupId(group.id))
-    for shard, shape in enumerate(_SHAPES):
-        _prepare(s, template, shape, shard)
-    times: list[list[tuple[float, float]]] = [[] for _ in _SHAPES]
-    seen = [Seen() for _ in _SHAPES]
+    for shard, shape in enumerate(SHAPES):
+        prepare(s, template, shape, shard)
+    times: list[list[tuple[float, float]]] = [[] for _ in SHAPES]
+    seen = [Seen() for _ in SHAPES]
     dynamodb: Any = boto3.client("dynamodb")
     for turn in range(_TURNS + 1):
-        for shard in range(len(_SHAPES)):
+        for shard in range(len(SHAPES)):
             if not turn:  # the first one opens connections, and is watched
                 with meter.watching() as seen[shard]:
                     watch.watch(s, Share(shard=shard))
@@ -120,7 +120,7 @@ def _judged(group: site.Group, meter: Meter) -> Iterator[Judged]:
             queries = [call.parameters for call in seen[shard].of("dynamodb")]
             bare = _cpu_seconds(lambda queries=queries: [dynamodb.query(**each) for each in queries])  # type: ignore[misc]
             times[shard].append((ours, bare))
-    for shard, shape in enumerate(_SHAPES):
+    for shard, shape in enumerate(SHAPES):
         ours, bare = (median(column) for column in zip(*times[shard], strict=True))
         yield Judged(shape, ours, bare, seen[shard])
 
@@ -131,25 +131,21 @@ def _cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def _prepare(s: Services, template: Group, shape: Shape, shard: int) -> None:
-    """Make the groups, alarms and samples of a shape; no alarm has a reason to change its state."""
-    groups = [_group(s, template, shard) for _ in range(shape.groups)]
-    series = [
-        Series(
-            project_id=template.project_id,
-            group_id=groups[number % shape.groups].id,
-            metric=f"metric-{number}",
-        )
-        for number in range(shape.series)
-    ]
-    for number in range(shape.alarms):
-        _alarm(s, series[number % shape.series], number)
+def prepare(s: Services, template: Group, shape: Shape, shard: int) -> None:
+    """Make the groups, samples and alarms of a shape; no alarm has a reason to change its state.
+
+    The samples come first: the running stack's one tick, at its start, may judge what it finds by then.
+    """
+    groups = [made_group(s, template, shard) for _ in range(shape.groups)]
+    series = [series_of(groups[number % shape.groups], number) for number in range(shape.series)]
     for sender in range(shape.senders):
         members = range(_MEMBERS) if shape.senders == 1 else [sender]
-        s.folds.add(folded(_readings(series, members, s.now()), uuid.uuid4().bytes[:8], frozenset()))
+        s.folds.add(folded(readings(series, members, s.now()), uuid.uuid4().bytes[:8], frozenset()))
+    for number in range(shape.alarms):
+        made_alarm(s, series[number % shape.series], number)
 
 
-def _group(s: Services, template: Group, shard: int) -> Group:
+def made_group(s: Services, template: Group, shard: int) -> Group:
     """Make an empty group in a shard of the indexes."""
     ids = (GroupId(s.new_id()) for _ in count())
     id_ = next(each for each in ids if shard_of(each, s.limits.shards) == shard)
@@ -167,7 +163,13 @@ def _group(s: Services, template: Group, shard: int) -> Group:
     return s.groups.create(group, s.limits.quota, made)
 
 
-def _alarm(s: Services, series: Series, number: int) -> None:
+def series_of(group: Group, number: int) -> Series:
+    """Return one of a group's series."""
+    return Series(project_id=group.project_id, group_id=group.id, metric=f"metric-{number}")
+
+
+def made_alarm(s: Services, series: Series, number: int) -> Alarm:
+    """Make an alarm over the average of minutes, which nothing in ``readings`` sets off."""
     rule = ThresholdRule(
         metric=series.metric,
         comparison=Comparison.GT,
@@ -194,10 +196,10 @@ def _alarm(s: Services, series: Series, number: int) -> None:
         created_at=s.now(),
         updated_at=s.now(),
     )
-    s.alarms.create(alarm, s.limits.quota, alarm_history.created(alarm, UserId("bench"), s.now()))
+    return s.alarms.create(alarm, s.limits.quota, alarm_history.created(alarm, UserId("bench"), s.now()))
 
 
-def _readings(series: Sequence[Series], members: Sequence[int], now: datetime) -> Iterator[Reading]:
+def readings(series: Sequence[Series], members: Sequence[int], now: datetime) -> Iterator[Reading]:
     """Yield one reading of each member in each of the latest periods, the one that goes on left out."""
     newest = period_of(now, COARSE_SECONDS)
     for each in series:

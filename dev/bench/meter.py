@@ -11,6 +11,8 @@ from typing import Any
 import botocore
 from botocore.session import Session
 
+from chalicelib.tables.signed_reads import all_by_botocore
+
 _COSTED = frozenset({"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"})
 _COSTED |= {"BatchGetItem", "BatchWriteItem", "TransactWriteItems", "TransactGetItems"}
 
@@ -57,10 +59,14 @@ class Meter:
 
     @contextmanager
     def watching(self) -> Iterator[Seen]:
-        """Yield what is called until the end of the block; DynamoDB is asked what each call costs."""
+        """Yield what is called until the end of the block; DynamoDB is asked what each call costs.
+
+        Reads that are otherwise signed and sent by ourselves are botocore's meanwhile, as they would be.
+        """
         self._seen = seen = Seen()
         try:
-            yield seen
+            with all_by_botocore():
+                yield seen
         finally:
             self._seen = None
 

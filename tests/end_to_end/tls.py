@@ -22,14 +22,14 @@ from tests.end_to_end.proxy import HOST, handler_for, serving
 def over_tls(url: str, folder: Path) -> Iterator[str]:
     """Yield an https URL behind which everything is as behind ``url``; the certificate lies in ``folder``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(folder))
+    context.load_cert_chain(loopback_certificate(folder))
     with ThreadingHTTPServer((HOST, 0), handler_for(url)) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         with serving(server):
             yield f"https://{HOST}:{server.server_port}"
 
 
-def _certificate(folder: Path) -> Path:
+def loopback_certificate(folder: Path) -> Path:
     """Make a key and a certificate for the loopback address; return the file with both."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])

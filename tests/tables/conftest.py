@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from chalicelib.tables.database import Database
+from chalicelib.tables.signed_reads import all_by_botocore
 from deploy.provision import provision
 from tests.engines import ENGINES, Engines
 from tests.tables.storage import KEEP_DAYS, Storage, in_dynamodb, in_memory
+
+_BY_BOTOCORE = f"{ENGINES[0]} by botocore"
 
 
 class Databases:
@@ -55,13 +60,16 @@ def dynamodb(database: Database) -> Storage:
     return in_dynamodb(database)
 
 
-@pytest.fixture(params=["fake", *ENGINES])
-def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    """Every implementation of the ports in turn."""
+@pytest.fixture(params=["fake", *ENGINES, _BY_BOTOCORE])
+def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    """Every implementation of the ports in turn; one DynamoDB is read in both ways."""
     if request.param == "fake":
-        return in_memory()
-    databases = request.getfixturevalue("databases")
-    return in_dynamodb(databases.shared(request.param, monkeypatch))
+        yield in_memory()
+        return
+    engine = ENGINES[0] if request.param == _BY_BOTOCORE else request.param
+    database = request.getfixturevalue("databases").shared(engine, monkeypatch)
+    with all_by_botocore() if request.param == _BY_BOTOCORE else nullcontext():
+        yield in_dynamodb(database)
 
 
 @pytest.fixture(params=["fake", *ENGINES])

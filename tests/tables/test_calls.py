@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from pynamodb.exceptions import (
     CancellationReason,
     PutError,
+    QueryError,
     TransactWriteError,
     UpdateError,
     VerboseClientError,
@@ -71,6 +73,8 @@ def test_a_write_that_always_meets_another_is_given_up() -> None:
         (cancelled("ThrottlingError"), Unavailable),
         (PutError("slow", client_error("ProvisionedThroughputExceededException")), Unavailable),
         (PutError("unprocessed"), Unavailable),
+        (QueryError("no answer", ReadTimeoutError(endpoint_url="http://127.0.0.1/")), Unavailable),
+        (QueryError("nobody there", EndpointConnectionError(endpoint_url="http://127.0.0.1/")), Unavailable),
         (UpdateError("refused", client_error("ConditionalCheckFailedException")), Refused),
         (UpdateError("ours", client_error("ValidationException")), UpdateError),
     ],

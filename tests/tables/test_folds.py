@@ -23,7 +23,7 @@ from chalicelib.core.sample import Measure, one
 from chalicelib.core.series import Series, Statistic
 from chalicelib.core.statistics import datapoints
 from chalicelib.tables.fold_rows import decode_fold, encode_fold
-from chalicelib.tables.folds import _series_key
+from chalicelib.tables.folds import series_key
 from tests.at_once import at_once
 from tests.core.factories import NOW, PROJECT, seconds
 from tests.tables.storage import KEEP_DAYS, Storage
@@ -268,7 +268,7 @@ def test_rows_are_dropped_in_time(dynamodb: Storage) -> None:
     found = boto3.client("dynamodb").query(
         TableName="thermostat-shared-folds",
         KeyConditionExpression="series_key = :key",
-        ExpressionAttributeValues={":key": {"S": _series_key(series)}},
+        ExpressionAttributeValues={":key": {"S": series_key(series)}},
     )["Items"]
     hour, period = (float(item["expires_at"]["N"]) for item in found)
     assert hour == NOW.timestamp() + KEEP_DAYS * 86_400
