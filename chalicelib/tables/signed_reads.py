@@ -1,4 +1,4 @@
-"""Reads of DynamoDB that we sign and send ourselves: a fifth of the CPU time that botocore takes for one.
+"""Reads of DynamoDB that we sign and send ourselves: a quarter of the CPU time that botocore takes.
 
 It knows two requests (a query, a get), one way (a kept connection to the client's endpoint), one answer (200,
 whole) and no trouble at all. Whatever is otherwise, it says so, and the caller has botocore read the same

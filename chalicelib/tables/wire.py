@@ -1,22 +1,20 @@
-"""As much HTTP/1.1 as DynamoDB speaks: a POST with its length, its answer with its length, and the next one.
+"""A kept connection to DynamoDB by the standard library's HTTP: one request after the other.
 
-http.client takes the head of an answer apart as if it were an e-mail's, which takes as long as all else
-that an alarm needs. Whatever is not understood here is Unexpected, and the connection is of no use any more.
+Whatever is out of the ordinary is Unexpected, and the connection is of no use any more.
 """
 
 from __future__ import annotations
 
 import select
-import socket
 import ssl
 import zlib
 from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult
 
 _TIMEOUT_SECONDS = 2
 """To connect, and for each part of an answer; DynamoDB takes milliseconds."""
-_LINE_MAX = 8192
-_HEADERS_MAX = 64
 
 
 class Unexpected(Exception):
@@ -36,16 +34,12 @@ class Wire:
 
     def __init__(self, url: SplitResult, tls: ssl.SSLContext | None) -> None:
         assert url.hostname is not None
-        port = url.port or (80 if tls is None else 443)
-        sock = socket.create_connection((url.hostname, port), _TIMEOUT_SECONDS)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sock = sock if tls is None else tls.wrap_socket(sock, server_hostname=url.hostname)
-        except OSError:
-            sock.close()
-            raise
-        self._answers = self._sock.makefile("rb")
-        self._ends = False
+        self._http = (
+            HTTPConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS)
+            if tls is None
+            else HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS, context=tls)
+        )
+        self._http.connect()
 
     def post(self, headers: Mapping[str, str], body: bytes) -> bytes:
         """Return the content of the answer to a POST to "/".
@@ -53,20 +47,16 @@ class Wire:
         Raises:
             Unexpected: see there.
         """
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._sock.sendall(f"POST / HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body)
-        status = self._answers.readline(_LINE_MAX)
-        if not status.startswith(b"HTTP/1.1 200 "):
-            raise Unexpected(f"the answer begins with {status[:12]!r}")
-        told = self._headers()
-        self._ends = told.get(b"connection", b"").lower() == b"close"
-        length, checksum = told.get(b"content-length", b""), told.get(b"x-amz-crc32")
-        if not length.isdigit():
-            raise Unexpected("the answer does not say how long it is")
-        content = self._answers.read(int(length))
-        if len(content) < int(length):
-            raise Unexpected("the answer ends too early")
-        if checksum is not None and checksum != b"%d" % zlib.crc32(content):
+        try:
+            self._http.request("POST", "/", body, headers={**headers, "accept-encoding": "identity"})
+            answer = self._http.getresponse()
+            content = answer.read()
+        except HTTPException as error:
+            raise Unexpected(f"the answer is not understood: {type(error).__name__}") from error
+        if answer.status != HTTPStatus.OK:
+            raise Unexpected(f"the answer is {answer.status}")
+        checksum = answer.headers.get("x-amz-crc32")
+        if checksum is not None and checksum != str(zlib.crc32(content)):
             raise Unexpected("the answer's checksum is wrong")
         return content
 
@@ -75,24 +65,12 @@ class Wire:
 
         What comes unasked is its end.
         """
+        if self._http.sock is None:
+            return False
         poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
-        return not self._ends and not poll.poll(0)
+        poll.register(self._http.sock, select.POLLIN)
+        return not poll.poll(0)
 
     def close(self) -> None:
         """Close it; twice is fine."""
-        self._answers.close()
-        self._sock.close()
-
-    def _headers(self) -> Mapping[bytes, bytes]:
-        """Return the answer's headers, up to the empty line behind them."""
-        told: dict[bytes, bytes] = {}
-        for _ in range(_HEADERS_MAX):
-            line = self._answers.readline(_LINE_MAX)
-            if line == b"\r\n":
-                return told
-            name, colon, value = line.partition(b":")
-            if not colon:
-                break
-            told[name.lower()] = value.strip()
-        raise Unexpected("the answer's headers are not understood")
+        self._http.close()

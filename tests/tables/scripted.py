@@ -44,7 +44,7 @@ class Scripted:
             headers = {}
             while line := request.rfile.readline().strip().decode():
                 name, _, value = line.partition(": ")
-                headers[name] = value
+                headers[name.lower()] = value
             self.requests.append((headers, request.rfile.read(int(headers["content-length"]))))
             if not self.script or not (said := self.script.pop(0)):
                 return
