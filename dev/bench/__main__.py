@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from dev.bench import alarms, arrival, cold, decisions, growth, samples
+from dev.bench import alarms, arrival, cold, decisions, growth, samples, way
 from dev.bench.bench import WORKERS, Bench
 from dev.bench.meter import Meter
 from dev.bench.rows import Row
@@ -31,6 +31,7 @@ from dev.stack import Stack
 _PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "idle": decisions.idle,  # before anything is made
     "decisions": decisions.rows,
+    "way": way.rows,
     "growth": growth.rows,
     "alarms": alarms.rows,
     "samples": samples.rows,

@@ -32,8 +32,9 @@ class Bench:
     @cached_property
     def decision(self) -> Seen:
         """The calls of one decision."""
+        group = self.group  # made before anything is watched
         with self.meter.watching() as seen:
-            self.here.decide(self.group)
+            self.here.decide(group)
         return seen
 
     @cached_property
