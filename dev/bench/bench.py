@@ -45,4 +45,4 @@ class Bench:
     @cached_property
     def deliveries(self) -> Sequence[float]:
         """The seconds of some messages' ways through the queue, alone."""
-        return self.here.deliveries(_DELIVERIES, receivers=WORKERS)
+        return self.here.deliveries(_DELIVERIES, workers=WORKERS)

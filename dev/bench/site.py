@@ -23,6 +23,7 @@ from chalicelib.core.ids import GroupId
 from chalicelib.core.member import group_tag
 from dev import simulated
 from dev.client import Client, Document, call_hook
+from dev.receivers import take_messages
 from dev.simcloud import SimCloud
 from dev.stack import Stack
 
@@ -180,23 +181,24 @@ class Here:
         event = self._functions.events.generate_sqs_event([json.dumps(message)])
         self._functions.lambda_.invoke("work", event)
 
-    def deliveries(self, count: int, receivers: int) -> list[float]:
-        """Return the seconds that messages take through the queue to whichever receiver has it first."""
+    def deliveries(self, count: int, workers: int) -> list[float]:
+        """Return the seconds that messages take through the queue to whichever receiver has one first.
+
+        Args:
+            workers: as many receivers wait as in so many of the stack's processes.
+        """
         url = self._empty_queue_url
         sqs: Any = boto3.client("sqs")
         arrivals: queue.SimpleQueue[float] = queue.SimpleQueue()
         over = threading.Event()
 
-        def receive() -> None:
-            while not over.is_set():
-                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1)
-                for message in answer.get("Messages", []):
-                    arrivals.put(time.perf_counter())
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        def arrived(_message: Any) -> bool:
+            arrivals.put(time.perf_counter())
+            return True
 
-        for _ in range(receivers):
-            time.sleep(random.uniform(0.0, 0.1))  # the stand-in looks each 0.1 s, for each at its own time
-            threading.Thread(target=receive, daemon=True).start()
+        for _ in range(workers):
+            time.sleep(random.uniform(0.0, 0.1))  # processes do not begin at the same moment
+            threading.Thread(target=take_messages, args=(url, arrived, over), daemon=True).start()
         taken = []
         for _ in range(count):
             time.sleep(random.uniform(0.1, 0.3))
