@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from chalicelib import logs
 from chalicelib import settings as environment
+from chalicelib.at_once import at_once
 from chalicelib.aws import client
 from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import time_sorted_id
@@ -105,6 +106,7 @@ def services() -> Services:
         new_token=lambda: secrets.token_urlsafe(32),
         jitter=random.random,
         sleep=time.sleep,
+        at_once=at_once,
     )
 
 

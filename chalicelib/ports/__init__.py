@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import GroupId
@@ -33,6 +33,9 @@ from chalicelib.ports.storage import (
     Usage,
 )
 from chalicelib.ports.web import SnsSignatures, Web
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,13 @@ class Queue(Protocol):
 
     def judge_soon(self, key: GroupKey, slot: datetime) -> None:
         """Ask for the judging of one group; asked again for the same ``slot``, nothing more may be done."""
+
+
+class AtOnce(Protocol):
+    """How two things are done that do not need each other."""
+
+    def __call__(self, one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+        """Return what both come to; they may run at the same time, and what either raises is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +114,7 @@ class Services:
         new_token: 256 random bits as URL-safe text.
         jitter: a random number from 0 to 1.
         sleep: wait so many seconds.
+        at_once: do two things at the same time.
     """
 
     groups: Groups
@@ -141,3 +152,4 @@ class Services:
     new_token: Callable[[], str]
     jitter: Callable[[], float]
     sleep: Callable[[float], None]
+    at_once: AtOnce
