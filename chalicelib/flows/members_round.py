@@ -38,7 +38,9 @@ def round_of_members(
     target = _target(s, group, outcome.refresh)
     pools = Pools(s, target.pools, group.pool_trouble, began)
     round_ = Round(s, lease, group, cloud, request_id, began)
+    looks_at = s.now()
     scene = replace(_observe(round_), pools=pools.look(credential, request_id))
+    outcome.looked = s.now() - looks_at
     outcome.plan = plan(target, scene, s.now())
     if outcome.refresh is not None:
         outcome.refresh = refreshes.begin_batch(s, lease, outcome.refresh, outcome.plan)

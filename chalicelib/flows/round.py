@@ -30,6 +30,7 @@ class Outcome:
         cut_short: the time was over before the steps were.
         asked: what Heat was asked for and has not shown the effect of yet.
         refresh: the refresh that the round works on, if one is under way.
+        looked: how long it took to look at the cloud.
     """
 
     plan: Plan | None = None
@@ -38,6 +39,7 @@ class Outcome:
     cut_short: bool = False
     refresh: Refresh | None = None
     asked: Asked | None = None
+    looked: timedelta = timedelta()
 
 
 @dataclass(slots=True)
