@@ -41,6 +41,11 @@ class LocalAws:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int | None:
+        """The id of its process, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that lead AWS clients of a process here, and nowhere else."""
         return {

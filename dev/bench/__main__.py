@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from dev.bench import alarms, arrival, cold, decisions, growth, samples, way
+from dev.bench import alarms, arrival, cold, decisions, fleet, growth, samples, way
 from dev.bench.bench import WORKERS, Bench
 from dev.bench.meter import Meter
 from dev.bench.rows import Row
@@ -33,6 +33,7 @@ _PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "decisions": decisions.rows,
     "way": way.rows,
     "growth": growth.rows,
+    "fleet": fleet.rows,
     "alarms": alarms.rows,
     "samples": samples.rows,
     "arrival": arrival.rows,

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,6 +109,25 @@ class Site:
         accepted = min(server.created_at for server in new)
         active = max(server.built_at for server in new)
         return Growth((accepted - began).total_seconds(), (active - began).total_seconds())
+
+    def grown(self, tags: Collection[str], size: int) -> tuple[datetime, datetime]:
+        """Wait until Nova has taken ``size`` servers with each of the tags.
+
+        Returns:
+            When the last of them was asked for, and when the last will be ACTIVE, by the cloud's own clock.
+
+        Raises:
+            TimeoutError: they were not asked for in time.
+        """
+        wanted = set(tags)
+        end = time.monotonic() + _GROWN_WITHIN_SECONDS
+        while True:
+            servers = [s for s in self.cloud.backstage.servers("demo") if not wanted.isdisjoint(s.tags)]
+            if len(servers) >= size * len(tags):
+                return max(s.created_at for s in servers), max(s.built_at for s in servers)
+            if time.monotonic() > end:
+                raise TimeoutError(f"{len(servers)} servers after {_GROWN_WITHIN_SECONDS} s")
+            time.sleep(0.05)
 
     def settle(self, group: Group) -> None:
         """Wait until the group itself says that it is as it is wanted."""
