@@ -215,9 +215,10 @@ class Here:
             arrivals.put(time.perf_counter())
             return True
 
-        for _ in range(workers):
+        waiting = [threading.Thread(target=take_messages, args=(url, arrived, over)) for _ in range(workers)]
+        for each in waiting:
             time.sleep(random.uniform(0.0, 0.1))  # processes do not begin at the same moment
-            threading.Thread(target=take_messages, args=(url, arrived, over), daemon=True).start()
+            each.start()
         taken = []
         for _ in range(count):
             time.sleep(random.uniform(0.1, 0.3))
@@ -225,6 +226,8 @@ class Here:
             sqs.send_message(QueueUrl=url, MessageBody="-")
             taken.append(arrivals.get(timeout=10) - sent)
         over.set()
+        for each in waiting:
+            each.join()  # their last calls must not be watched as somebody else's
         return taken
 
 
