@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from chalicelib import aws, logs
 from chalicelib import settings as environment
+from chalicelib.at_once import at_once
 from chalicelib.cold_start import imported_when_used, when_used
 from chalicelib.core.alarm import Backend
 from chalicelib.core.ids import time_sorted_id
@@ -110,6 +111,7 @@ def services() -> Services:
         new_token=lambda: secrets.token_urlsafe(32),
         jitter=random.random,
         sleep=time.sleep,
+        at_once=at_once,
     )
 
 

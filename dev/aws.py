@@ -28,6 +28,11 @@ class LocalAws(LocalServer):
         self._state_dir = state_dir
 
     @property
+    def pid(self) -> int | None:
+        """The id of its process, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that lead AWS clients of a process here, and nowhere else."""
         return {

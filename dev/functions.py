@@ -1,7 +1,7 @@
 """Runs the bundle's functions on this machine as Lambda would: each its own process.
 
     python -m dev.functions api --port 8000     the HTTP functions, on loopback
-    python -m dev.functions work                takes messages from the queue, one at a time
+    python -m dev.functions work                takes messages from the queue, a few at a time
     python -m dev.functions tick                each minute (TICK_SECONDS)
 
 With ``--metrics-port`` each serves what it measures to Prometheus (``dev.metrics``), on loopback.
@@ -22,17 +22,16 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
-import boto3
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, LocalDevServer, ThreadedHTTPServer, create_local_server
 
 from app import app, tick, work
 from chalicelib import wiring
 from dev.metrics import serve_metrics
+from dev.receivers import take_messages
 
 _log = logging.getLogger("chalicelib.dev")
 
-_LONG_POLL_SECONDS = 5
 _TOKEN_IN_PATH = re.compile(r"/v1/(hooks(?:/alarms/[^/\s]+/[^/\s]+)?|intake)/[^/?\s]+")
 
 
@@ -60,22 +59,6 @@ def serve(port: int) -> None:
     server.server.serve_forever()
 
 
-def take_messages(stopping: threading.Event) -> None:
-    """Hand each message of the queue to ``work``; one that fails comes back after its visibility timeout."""
-    sqs = boto3.client("sqs")
-    url = os.environ["QUEUE_URL"]
-    while not stopping.is_set():
-        answer = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=1,
-            WaitTimeSeconds=_LONG_POLL_SECONDS,
-            MessageSystemAttributeNames=["All"],
-        )
-        for message in answer.get("Messages", []):
-            if not work(_sqs_event(message), None)["batchItemFailures"]:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
 def tick_each_minute(stopping: threading.Event) -> None:
     """Invoke ``tick`` at once and then each minute."""
     seconds = float(os.environ.get("TICK_SECONDS", "60"))
@@ -93,6 +76,11 @@ def run(function: Callable[[], object]) -> bool:
         _log.exception("the function raised")
         return False
     return True
+
+
+def _work(message: Any) -> bool:
+    """Return whether ``work`` is done with a message."""
+    return not work(_sqs_event(message), None)["batchItemFailures"]
 
 
 def _sqs_event(message: Any) -> dict[str, Any]:
@@ -165,7 +153,8 @@ def main() -> None:
         case "api":
             serve(arguments.port)
         case "work":
-            take_messages(stopping)
+            wiring.services()  # made now, in one thread; a race would make several
+            take_messages(os.environ["QUEUE_URL"], _work, stopping)
         case _:
             tick_each_minute(stopping)
 

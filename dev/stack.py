@@ -170,9 +170,15 @@ class Stack:
         )
 
     @property
+    def pids(self) -> dict[str, int]:
+        """The processes: each function by its name, and the AWS stand-in."""
+        functions = {name: function.process.pid for name, function in self.functions.items()}
+        return functions if self._aws.pid is None else {**functions, "aws": self._aws.pid}
+
+    @property
     def worker_pids(self) -> list[int]:
         """The processes that take messages, for those who kill them."""
-        return [f.process.pid for name, f in self.functions.items() if name.startswith("work")]
+        return [pid for name, pid in self.pids.items() if name.startswith("work")]
 
     def _provision(self) -> None:
         """Make or check the tables, the queue and the key."""

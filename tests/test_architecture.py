@@ -17,6 +17,7 @@ ALLOWED = {
     "intake": {"intake", "core"},
     "flows": {"flows", "core", "ports", "telemetry"},
     "tables": {"tables", "core", "ports", "recent"},
+    "at_once": set(),
     "aws": set(),
     "queue": {"aws", "core", "ports"},
     "vault": {"aws", "core", "ports"},
@@ -29,6 +30,7 @@ ALLOWED = {
     "cold_start": set(),
     "openstack": {"openstack", "core", "ports", "recent", "settings"},
     "wiring": {
+        "at_once",
         "aws",
         "core",
         "ports",
@@ -51,6 +53,7 @@ FOREIGN = {
     "intake": {"google", "msgspec", "opentelemetry"},
     "flows": set(),
     "tables": {"pynamodb", "botocore", "msgspec", "_typeshed"},
+    "at_once": set(),
     "aws": {"botocore"},
     "queue": {"botocore", "mypy_boto3_sqs"},
     "vault": {"botocore", "mypy_boto3_kms"},

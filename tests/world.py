@@ -115,6 +115,7 @@ class World:
             new_token=lambda: keep(f"{next(tokens):043d}"),
             jitter=lambda: 0.5,
             sleep=self.clock.pass_,
+            at_once=lambda one, other: (one(), other()),
         )
 
     def seconds(self) -> float:

@@ -24,6 +24,11 @@ def creations(target: Target, counted: Sequence[Sight], wanted: int) -> list[Cre
 
 
 def labels(by_fate: Mapping[Fate, Sequence[Sight]], steps_max: int) -> list[Label]:
-    """Return the servers that do not carry their member's id yet; only once they serve, for it can wait."""
+    """Return the servers that do not carry their member's id yet.
+
+    That can wait: each takes a request, and while others build the cloud has better to do.
+    """
+    if by_fate[Fate.BUILDS]:
+        return []
     unlabelled = [s for s in by_fate[Fate.SERVES] if not s.member.labelled]
     return [Label(member=s.member, resource=s.resource) for s in unlabelled if s.resource][:steps_max]

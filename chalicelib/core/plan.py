@@ -81,9 +81,9 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
     wanted = max(0, (turn_.size if turn_ else target.capacity) - len(counted) - crew.leaving)
     staying = [sight for sight in counted if sight not in victims]
     coming = creations(target, staying, wanted) if target.may_create and not failed else []
-    members = [*going.steps[: target.steps_max], *coming, *labels(by_fate, target.steps_max)]
-    actions = [*members, *pools.notes, *pools.steps]
-    unsettled = records or members or wanted or going.steps or going.stuck or by_fate[Fate.DRAINS]
+    untold = labels(by_fate, target.steps_max)
+    actions = [*going.steps[: target.steps_max], *coming, *pools.notes, *pools.steps, *untold]
+    unsettled = records or untold or wanted or going.steps or going.stuck or by_fate[Fate.DRAINS]
     waits = bool(by_fate[Fate.BUILDS]) or going.waits
     steps = (*records, *actions) if target.may_act else tuple(records)
     return Plan(

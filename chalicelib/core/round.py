@@ -17,6 +17,9 @@ REOBSERVE_AFTER = timedelta(seconds=240)
 _LOOK_SOONEST = timedelta(seconds=1)
 _LOOK_LATEST = timedelta(seconds=20)
 
+_LOOKS_APART = 5
+"""In multiples of what a look takes: the cloud makes servers meanwhile, and looks are not to keep it busy."""
+
 _POOLS_SOON = timedelta(seconds=2)
 """When pools are looked at again while a change of theirs is under way or another is due."""
 
@@ -87,6 +90,7 @@ def conclude(
     cut_short: bool,
     pool_setback: Setback | None = None,
     began_at: datetime | None = None,
+    looked: timedelta = timedelta(),
 ) -> Conclusion:
     """Return how the round that followed ``plan`` leaves ``group``.
 
@@ -97,6 +101,7 @@ def conclude(
         cut_short: the round ran out of time before it ran out of steps.
         began_at: when a refresh's batch began that is under way; else what is under way began with the
             group's latest change.
+        looked: how long it took to look at the cloud.
     """
     if setback is None and plan is not None:
         setback = _seen(group, plan)
@@ -121,7 +126,7 @@ def conclude(
     after = replace(group, observed=observed, former_pools=former)
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
-    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at)
+    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at, looked)
     return Conclusion(group=after, look_again_at=look_again_at, lag=now - since)
 
 
@@ -220,8 +225,12 @@ def _wait(setback: Setback, attempts: int, jitter: float) -> timedelta:
     return back_off(setback.kind, attempts, jitter)
 
 
-def _look_again(group: Group, plan: Plan | None, now: datetime, began_at: datetime | None) -> datetime:
+def _look_again(
+    group: Group, plan: Plan | None, now: datetime, began_at: datetime | None, looked: timedelta
+) -> datetime:
     """Return when the group is due: soon while something moves, else when its hold ends, else by routine.
+
+    What moves is looked at less often the longer it takes, and the longer a look takes.
 
     A cloud that turned us away is left in peace for as long as it was promised, whatever moves. A frozen
     group is not looked at for trouble's sake, nor a troubled one for a freeze that is over: neither could
@@ -235,7 +244,7 @@ def _look_again(group: Group, plan: Plan | None, now: datetime, began_at: dateti
     if plan is not None and plan.moves and not turned_away:
         age = now - max(group.updated_at, began_at or group.updated_at)
         latest = _POOLS_SOON if plan.pools.steps or plan.pools.busy or plan.pools.notes else _LOOK_LATEST
-        return now + max(_LOOK_SOONEST, min(age / 8, latest))
+        return now + max(_LOOK_SOONEST, min(max(age / 8, _LOOKS_APART * looked), latest))
     if trouble is None or group.frozen(now):
         hold = group.freeze.until if group.freeze is not None else None
     else:

@@ -39,6 +39,7 @@ def conclude_round(
         cut_short=outcome.cut_short,
         pool_setback=outcome.pool_setback,
         began_at=outcome.refresh.batch_began_at if outcome.refresh else None,
+        looked=outcome.looked,
     )
     _tell_news(s, group, conclusion.group, request_id)
     conclusion = _conclude_refresh(s, lease, group, outcome, conclusion, request_id)

@@ -29,9 +29,8 @@ def create(r: Round, step: Create) -> None:
 
     When a quota is used up, half as many are asked for, and again, so that what fits is made.
     """
-    configuration = r.s.launch_configurations.get(r.group.project_id, r.group.owned_configuration_id)
-    together = configuration.template.together_at_most(step.count)
-    template = _with_intake(r, configuration.template)
+    template = look_up(r)
+    together = template.together_at_most(step.count)
     left = step.count
     while left and not r.creation_failed and not r.time_is_over():
         count = min(left, together)
@@ -47,19 +46,26 @@ def create(r: Round, step: Create) -> None:
             r.fail_creation(Setback(kind=TroubleKind.CLOUD, reason=busy.reason, retry_after=busy.retry_after))
 
 
+def look_up(r: Round) -> Template:
+    """Return what new members are made of; it is looked up once a round."""
+    if r.template is None:
+        configuration = r.s.launch_configurations.get(r.group.project_id, r.group.owned_configuration_id)
+        r.template = _with_intake(r, configuration.template)
+    return r.template
+
+
 def _with_intake(r: Round, template: Template) -> Template:
     """Return the template of members that know where to post samples, if the group has an intake.
 
-    It is looked up once a round. Members are made even when the token cannot be opened.
+    Members are made even when the token cannot be opened.
     """
-    if not r.intake_is_known:
-        try:
-            r.intake_url = intakes.url_for_servers(r.s, r.group)
-        except CredentialBroken as broken:
-            detail = f"New members get no URL for samples; rotate the intake. {broken.reason}"
-            r.tell(ActivityKind.GROUP_TROUBLED, detail)
-        r.intake_is_known = True
-    return template if r.intake_url is None else template.given_intake(r.intake_url)
+    try:
+        url = intakes.url_for_servers(r.s, r.group)
+    except CredentialBroken as broken:
+        detail = f"New members get no URL for samples; rotate the intake. {broken.reason}"
+        r.tell(ActivityKind.GROUP_TROUBLED, detail)
+        return template
+    return template if url is None else template.given_intake(url)
 
 
 def _request(r: Round, template: Template, count: int, zone: str | None) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.activity import Activity, ActivityKind
 from chalicelib.core.group import Group
 from chalicelib.core.heat import Asked
+from chalicelib.core.launch import Template
 from chalicelib.core.member import Member
 from chalicelib.core.plan import Plan
 from chalicelib.core.refresh import Refresh
@@ -29,6 +30,7 @@ class Outcome:
         cut_short: the time was over before the steps were.
         asked: what Heat was asked for and has not shown the effect of yet.
         refresh: the refresh that the round works on, if one is under way.
+        looked: how long it took to look at the cloud.
     """
 
     plan: Plan | None = None
@@ -37,6 +39,7 @@ class Outcome:
     cut_short: bool = False
     refresh: Refresh | None = None
     asked: Asked | None = None
+    looked: timedelta = timedelta()
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Round:
         pool_setback: what went wrong as a pool was changed.
         creation_failed: no more servers are asked for in this round.
         cut_short: the time was over before the steps were.
-        intake_is_known: whether it was looked up already where new servers post their samples.
+        template: what new members are made of, once that was looked up.
     """
 
     s: Services
@@ -61,8 +64,7 @@ class Round:
     pool_setback: Setback | None = None
     creation_failed: bool = False
     cut_short: bool = False
-    intake_is_known: bool = False
-    intake_url: str | None = None
+    template: Template | None = None
     activities: list[Activity] = field(default_factory=list)
 
     def time_is_over(self) -> bool:

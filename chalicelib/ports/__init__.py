@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from chalicelib.core.rates import Rates
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     )
     from chalicelib.ports.web import SnsSignatures, Web
 
+A = TypeVar("A")
+B = TypeVar("B")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
@@ -66,6 +69,13 @@ class Queue(Protocol):
 
     def judge_soon(self, key: GroupKey, slot: datetime) -> None:
         """Ask for the judging of one group; asked again for the same ``slot``, nothing more may be done."""
+
+
+class AtOnce(Protocol):
+    """How two things are done that do not need each other."""
+
+    def __call__(self, one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+        """Return what both come to; they may run at the same time, and what either raises is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,7 @@ class Services:
         new_token: 256 random bits as URL-safe text.
         jitter: a random number from 0 to 1.
         sleep: wait so many seconds.
+        at_once: do two things at the same time.
     """
 
     groups: Groups
@@ -144,3 +155,4 @@ class Services:
     new_token: Callable[[], str]
     jitter: Callable[[], float]
     sleep: Callable[[float], None]
+    at_once: AtOnce

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from dev.bench import alarms, arrival, bill, cold, decisions, growth, samples, size
+from dev.bench import alarms, arrival, bill, cold, decisions, fleet, growth, samples, size, way
 from dev.bench.bench import WORKERS, Bench
 from dev.bench.meter import Meter
 from dev.bench.rows import Row
@@ -32,7 +32,9 @@ from dev.stack import Stack
 _PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "idle": decisions.idle,  # before anything is made
     "decisions": decisions.rows,
+    "way": way.rows,
     "growth": growth.rows,
+    "fleet": fleet.rows,
     "alarms": alarms.rows,
     "samples": samples.rows,
     "arrival": arrival.rows,

@@ -32,8 +32,9 @@ class Bench:
     @cached_property
     def decision(self) -> Seen:
         """The calls of one decision."""
+        group = self.group  # made before anything is watched
         with self.meter.watching() as seen:
-            self.here.decide(self.group)
+            self.here.decide(group)
         return seen
 
     @cached_property
@@ -44,4 +45,4 @@ class Bench:
     @cached_property
     def deliveries(self) -> Sequence[float]:
         """The seconds of some messages' ways through the queue, alone."""
-        return self.here.deliveries(_DELIVERIES, receivers=WORKERS)
+        return self.here.deliveries(_DELIVERIES, workers=WORKERS)

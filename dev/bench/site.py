@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from chalicelib.core.ids import GroupId
 from chalicelib.core.member import group_tag
 from dev import simulated
 from dev.client import Client, Document, call_hook
+from dev.receivers import take_messages
 from dev.simcloud import SimCloud
 from dev.stack import Stack
 
@@ -109,6 +110,25 @@ class Site:
         active = max(server.built_at for server in new)
         return Growth((accepted - began).total_seconds(), (active - began).total_seconds())
 
+    def grown(self, tags: Collection[str], size: int) -> tuple[datetime, datetime]:
+        """Wait until Nova has taken ``size`` servers with each of the tags.
+
+        Returns:
+            When the last of them was asked for, and when the last will be ACTIVE, by the cloud's own clock.
+
+        Raises:
+            TimeoutError: they were not asked for in time.
+        """
+        wanted = set(tags)
+        end = time.monotonic() + _GROWN_WITHIN_SECONDS
+        while True:
+            servers = [s for s in self.cloud.backstage.servers("demo") if not wanted.isdisjoint(s.tags)]
+            if len(servers) >= size * len(tags):
+                return max(s.created_at for s in servers), max(s.built_at for s in servers)
+            if time.monotonic() > end:
+                raise TimeoutError(f"{len(servers)} servers after {_GROWN_WITHIN_SECONDS} s")
+            time.sleep(0.05)
+
     def settle(self, group: Group) -> None:
         """Wait until the group itself says that it is as it is wanted."""
         self._api.until(group.path, _settled)
@@ -180,23 +200,25 @@ class Here:
         event = self._functions.events.generate_sqs_event([json.dumps(message)])
         self._functions.lambda_.invoke("work", event)
 
-    def deliveries(self, count: int, receivers: int) -> list[float]:
-        """Return the seconds that messages take through the queue to whichever receiver has it first."""
+    def deliveries(self, count: int, workers: int) -> list[float]:
+        """Return the seconds that messages take through the queue to whichever receiver has one first.
+
+        Args:
+            workers: as many receivers wait as in so many of the stack's processes.
+        """
         url = self._empty_queue_url
         sqs: Any = boto3.client("sqs")
         arrivals: queue.SimpleQueue[float] = queue.SimpleQueue()
         over = threading.Event()
 
-        def receive() -> None:
-            while not over.is_set():
-                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, WaitTimeSeconds=1)
-                for message in answer.get("Messages", []):
-                    arrivals.put(time.perf_counter())
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        def arrived(_message: Any) -> bool:
+            arrivals.put(time.perf_counter())
+            return True
 
-        for _ in range(receivers):
-            time.sleep(random.uniform(0.0, 0.1))  # the stand-in looks each 0.1 s, for each at its own time
-            threading.Thread(target=receive, daemon=True).start()
+        waiting = [threading.Thread(target=take_messages, args=(url, arrived, over)) for _ in range(workers)]
+        for each in waiting:
+            time.sleep(random.uniform(0.0, 0.1))  # processes do not begin at the same moment
+            each.start()
         taken = []
         for _ in range(count):
             time.sleep(random.uniform(0.1, 0.3))
@@ -204,6 +226,8 @@ class Here:
             sqs.send_message(QueueUrl=url, MessageBody="-")
             taken.append(arrivals.get(timeout=10) - sent)
         over.set()
+        for each in waiting:
+            each.join()  # their last calls must not be watched as somebody else's
         return taken
 
 

@@ -391,6 +391,15 @@ def test_a_server_is_labelled_only_once_it_serves_and_only_once() -> None:
     assert plan_for(a_target(1), [labelled], [a_server(1)]).steps == ()
 
 
+def test_no_server_is_labelled_while_another_builds() -> None:
+    members = [a_member(1, labelled=False), a_member(2, state=MemberState.BUILDING, requested_at=NOW)]
+    servers = [a_server(1), a_server(2, status="BUILD")]
+    assert plan_for(a_target(2), members, servers).steps == ()
+    servers = [a_server(1), a_server(2)]
+    done = plan_for(a_target(2), members, servers)
+    assert Label(member=members[0], resource=servers[0]) in done.steps
+
+
 def test_no_more_servers_are_labelled_at_once_than_allowed() -> None:
     members = [a_member(number, labelled=False) for number in (1, 2, 3)]
     servers = [a_server(number) for number in (1, 2, 3)]

@@ -31,8 +31,9 @@ def after(
     *,
     cut_short: bool = False,
     jitter: float = 1.0,
+    looked: timedelta = timedelta(),
 ) -> Conclusion:
-    return conclude(group, plan, setback, now=NOW, jitter=jitter, cut_short=cut_short)
+    return conclude(group, plan, setback, now=NOW, jitter=jitter, cut_short=cut_short, looked=looked)
 
 
 def a_setback(kind: TroubleKind, **changes: Any) -> Setback:
@@ -243,6 +244,12 @@ def test_builds_that_fail_again_after_a_change_wait_longer_still() -> None:
 def test_what_moves_is_looked_at_soon_and_less_often_the_longer_it_takes(age: int, wait: int) -> None:
     group = a_group(updated_at=NOW - seconds(age))
     assert after(group, MOVING).look_again_at == NOW + seconds(wait)
+
+
+@pytest.mark.parametrize(("looked", "wait"), [(0.1, 1), (0.5, 2.5), (3, 15), (60, 20)])
+def test_a_look_that_takes_long_is_not_repeated_soon(looked: float, wait: float) -> None:
+    group = a_group(updated_at=NOW - seconds(1))
+    assert after(group, MOVING, looked=seconds(looked)).look_again_at == NOW + seconds(wait)
 
 
 @pytest.mark.parametrize("settled", [True, False])

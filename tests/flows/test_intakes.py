@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.core.activity import ActivityKind
-from chalicelib.core.errors import Invalid, NotFound
+from chalicelib.core.errors import Invalid, NotFound, Unavailable
 from chalicelib.core.group import Group
 from chalicelib.core.intake import INTAKE_KEY
 from chalicelib.core.launch import ServerTemplate
@@ -154,6 +154,29 @@ def test_servers_are_made_even_when_the_token_cannot_be_opened() -> None:
     assert servers_metadata(world) == [None]
     told = [a for a in world.memory.activities.values() if a.kind is ActivityKind.GROUP_TROUBLED]
     assert "rotate the intake" in told[0].detail
+
+
+class Shut:
+    """A vault that does not answer."""
+
+    def seal(self, *args: str) -> str:
+        raise AssertionError(args)
+
+    def open(self, *args: str) -> str:
+        raise Unavailable("vault.unavailable", "Secrets cannot be opened now.", retry_after_seconds=1)
+
+
+def test_a_token_that_cannot_be_opened_now_keeps_no_broken_server_from_going() -> None:
+    world = world_of(size=2)
+    made(world)
+    world.settle()
+    broken, kept = world.cloud.machines.values()
+    broken.forced_status = "ERROR"
+    wanting(world, 3)
+    world.services = replace(world.services, vault=Shut())
+    with pytest.raises(Unavailable):
+        world.round()
+    assert [m.id for m in world.cloud.machines.values()] == [kept.id]
 
 
 def test_the_token_is_opened_once_a_round() -> None:

@@ -131,7 +131,7 @@ class Mortal:
         return call
 
 
-_CALLABLES = {"limits", "now", "new_id", "new_token", "jitter", "sleep"}
+_CALLABLES = {"limits", "now", "new_id", "new_token", "jitter", "sleep", "at_once"}
 
 
 def mortal(services: Services, executioner: Executioner) -> Services:

@@ -75,8 +75,8 @@ MUTATIONS = (
     _one(
         "believes a list that leaves servers out",
         "flows/members_round.py",
-        "        found = cloud.resource(member.resource_id)\n",
-        "        found = None\n",
+        "        server = r.cloud.resource(member.resource_id)\n",
+        "        server = None\n",
         SERVICE,
     ),
     _one(
