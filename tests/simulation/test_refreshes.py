@@ -18,7 +18,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.group import Group
 from chalicelib.core.ids import LaunchConfigurationId, RefreshId
 from chalicelib.core.member import MemberState
-from chalicelib.core.refresh import Refresh, RefreshStatus
+from chalicelib.core.refresh import ATTEMPTS_MAX, Refresh, RefreshStatus
 from chalicelib.core.rolling import least_in_service
 from chalicelib.flows import groups, refreshes
 from chalicelib.flows.converge import converge
@@ -136,7 +136,8 @@ class Refreshing(Service):
             self._end_of_the_refresh()
         super().teardown()
 
-    def _end_of_the_refresh(self) -> None:
+    def _end_of_the_refresh(self, *, had_faults: bool = True) -> None:
+        """Let it end; one whose builds failed while there were faults may fail at last, the next may not."""
         refresh = self._under_way()
         assert refresh is not None
         if refresh.status is RefreshStatus.PAUSED:
@@ -149,6 +150,11 @@ class Refreshing(Service):
             refresh = self.world.services.refreshes.get(key(), refresh.id)
             if refresh.ended:
                 break
+        if had_faults and refresh.status is RefreshStatus.FAILED and refresh.attempts == ATTEMPTS_MAX:
+            self._arm_again()
+            self._begin()
+            self._end_of_the_refresh(had_faults=False)
+            return
         assert refresh.status is RefreshStatus.SUCCEEDED
         current = self.world.group().launch_configuration_id
         assert {m.launch_configuration_id for m in self.world.members()} <= {current}
