@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Protocol
 
-from dev.beside_heat.groups import HeatGroup, OurGroup, Policy
+from dev.beside_heat.groups import BENCH, HeatGroup, OurGroup, Policy
 from dev.beside_heat.place import Place, place, until
 from dev.client import Document
 
@@ -50,14 +50,14 @@ class Nova:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._nova = place.owner.compute
-        self._tag = f"bench-{uuid.uuid4()}"
+        self._id = str(uuid.uuid4())
 
     def grow(self, count: int) -> None:
         """Ask Nova."""
         wanted = {
             **self._place.server,
             "name": "bench",
-            "tags": [self._tag],
+            "metadata": {BENCH: self._id},
             "min_count": count,
             "max_count": count,
         }
@@ -65,13 +65,13 @@ class Nova:
         answer.raise_for_status()
 
     def servers(self) -> Sequence[Document]:
-        """List by tag."""
-        return self._place.servers(self._tag)
+        """List them."""
+        return self._place.servers(BENCH, self._id)
 
     def shrink(self) -> None:
         """Delete them all."""
-        for server in list(self._nova.servers(tags=self._tag)):
-            self._nova.delete_server(server)
+        for server in self.servers():
+            self._nova.delete_server(server["id"])
         until(lambda: not self.servers())
 
 

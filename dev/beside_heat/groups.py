@@ -12,6 +12,9 @@ from requests import Response
 from dev.beside_heat.place import WITHIN_SECONDS, Place, until
 from dev.client import Document, call_hook
 
+BENCH = "bench"
+"""The key in the metadata of servers that tells whose they are, where they are not ours."""
+
 _LARGEST = 100
 
 
@@ -45,8 +48,8 @@ class OurGroup:
         return call_hook(self._hooks[policy], {"event_id": event_id} if event_id else None)
 
     def servers(self) -> list[Document]:
-        """List in Nova by the group's tag."""
-        return self.place.servers(f"thermostat:group:{self.id}")
+        """List them in Nova."""
+        return self.place.servers("thermostat:group", self.id)
 
     def want(self, size: int) -> None:
         """Set the size, and wait until it is so."""
@@ -82,12 +85,12 @@ class HeatGroup:
     def __init__(self, place: Place, policies: Mapping[str, Policy], size: int = 0) -> None:
         self.place = place
         self.heat = place.owner.orchestration
-        self.tag = f"bench-{uuid.uuid4().hex[:8]}"
-        template = _template(place.server, policies, tag=self.tag)
-        wanted = {"stack_name": self.tag, "template": template, "parameters": {"size": size}}
+        self.mark = f"bench-{uuid.uuid4().hex[:8]}"
+        template = _template(place.server, policies, self.mark)
+        wanted = {"stack_name": self.mark, "template": template, "parameters": {"size": size}}
         answer = self.heat.post("/stacks", json=wanted)
         answer.raise_for_status()
-        self.path = f"/stacks/{self.tag}/{answer.json()['stack']['id']}"
+        self.path = f"/stacks/{self.mark}/{answer.json()['stack']['id']}"
         until(lambda: self.shown()["stack"]["stack_status"] == "CREATE_COMPLETE")
 
     def signal(self, policy: str) -> Response:
@@ -96,8 +99,8 @@ class HeatGroup:
         return answer
 
     def servers(self) -> list[Document]:
-        """List in Nova by the tag that the template gives them."""
-        return self.place.servers(self.tag)
+        """List them in Nova."""
+        return self.place.servers(BENCH, self.mark)
 
     def shown(self, path: str = "") -> Document:
         """Return what Heat shows of the stack, or of what is below it."""
@@ -115,13 +118,13 @@ class HeatGroup:
         self.heat.delete(self.path)
 
 
-def _template(server: Mapping[str, Any], policies: Mapping[str, Policy], tag: str) -> dict[str, Any]:
+def _template(server: Mapping[str, Any], policies: Mapping[str, Policy], mark: str) -> dict[str, Any]:
     """Return a stack of one group, as Heat's own documentation writes one."""
     member = {
         "image": server["imageRef"],
         "flavor": server["flavorRef"],
         "networks": [{"allocate_network": "none"}],
-        "tags": [tag],
+        "metadata": {BENCH: mark},
     }
     group = {"min_size": 0, "max_size": _LARGEST, "desired_capacity": {"get_param": "size"}}
     resources = {

@@ -42,11 +42,14 @@ class Place:
         """Our service, for the owner, with a token that is good for now."""
         return Client(self.stack.url, str(self.owner.auth_token))
 
-    def servers(self, tag: str) -> list[Document]:
-        """Return the servers with a tag, as Nova shows them."""
-        answer = self.owner.compute.get("/servers/detail", params={"tags": tag}, microversion="2.79")
+    def servers(self, key: str, value: str) -> list[Document]:
+        """Return the servers with something in their metadata, as Nova shows them.
+
+        Not by a tag: Heat tags a server only when it is ACTIVE, and never if its engine dies before that.
+        """
+        answer = self.owner.compute.get("/servers/detail", microversion="2.79")
         answer.raise_for_status()
-        return list(answer.json()["servers"])
+        return [server for server in answer.json()["servers"] if server["metadata"].get(key) == value]
 
 
 @contextmanager
