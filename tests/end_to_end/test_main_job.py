@@ -71,6 +71,17 @@ def test_a_group_grows_by_one_ten_and_fifty_and_shrinks_through_webhooks(
     assert server["metadata"]["thermostat:member"]
 
 
+def test_a_notification_that_comes_while_the_group_scales_counts_too(
+    owner: Party, make_group: MakeGroup
+) -> None:
+    group = make_group(desired_capacity=0)
+    out, up = hook(owner, group, 20), hook(owner, group, 1)
+    assert outcome(out) == "executed"
+    assert owner.api.get(path(group))["status"] == "converging"
+    assert outcome(up) == "executed"
+    reached(owner, group, 21)
+
+
 def test_an_application_credential_does_as_well_as_a_trust(owner: Party, make_group: MakeGroup) -> None:
     handed = owner.application_credential(f"e2e-{uuid.uuid4()}")
     credential = owner.api.post(

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.documents import ROOT, rows
 from tests.simulation.mutants import mutate
 from tests.simulation.mutations import MUTATIONS, Mutation
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.fault)
@@ -26,9 +25,7 @@ def test_a_fault_can_still_be_put_into_the_code(mutation: Mutation, tmp_path: Pa
 
 
 def test_the_document_lists_them_all() -> None:
-    text = (ROOT / "docs/simulation.md").read_text(encoding="utf-8")
-    table = text.partition("\n## Faults put in by hand\n")[2].partition("\n## ")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
-    assert [(fault, path.strip("`"), test.strip("`")) for fault, path, test, *_ in rows] == [
+    listed = rows("simulation.md", "Faults put in by hand")
+    assert [(fault, path.strip("`"), test.strip("`")) for fault, path, test in listed] == [
         (each.fault, f"chalicelib/{each.path}", each.caught_by) for each in MUTATIONS
     ]

@@ -1,0 +1,1 @@
+"""A group of ours and one of Heat's, side by side on one real cloud: what the comparisons share."""
