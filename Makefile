@@ -8,6 +8,7 @@ STAGE ?= prod
 ARCH ?= arm64
 PY := .venv/bin/python
 SOURCES := app.py chalicelib dev deploy heat_plugin tests
+CLOUD_TESTS ?= tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
 DYNOXIDE := .state/dynoxide/node_modules/@dynoxide/linux-x64/dynoxide
 DYNOXIDE_SHA256 := be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e
 export PORT
@@ -51,7 +52,7 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
-	@$(PY) -m pytest -q tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
+	@$(PY) -m pytest -q $(CLOUD_TESTS)
 
 soak: .venv/.complete ## simulate with ever other choices for SOAK_SECONDS (600)
 	@$(PY) -m tests.simulation.soak
