@@ -102,6 +102,8 @@ class Refreshing(Service):
     def a_round_replaces_members(self, mishap: Mishap | None) -> None:
         before, refresh = self._serving(), self._under_way()
         self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
+        if self.servers_may_come_unexpected:
+            return  # and serve as members that were given up, which the round then finds out
         if refresh is not None and not self.deleted and not refresh.ended:
             group = self.world.group()
             rolling = refresh.rolling(group, self.world.limits.steps_max, self.world.clock.now)
