@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit test-cloud soak mutants bench bench-heat package deploy register uninstall token clean
+.PHONY: help run test check audit test-cloud test-bundle soak mutants bench bench-heat package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -39,6 +39,9 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PY) -m pytest -q tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
+
+test-bundle: .venv/.complete ## end-to-end tests on the packaged bundle, deployed to an AWS stand-in; OS_CLOUD=... as for test-cloud
+	@E2E_ON=bundle $(PY) -m pytest -q tests/end_to_end
 
 soak: .venv/.complete ## simulate with ever other choices for SOAK_SECONDS (600)
 	@$(PY) -m tests.simulation.soak
