@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test dynoxide test-store check audit test-cloud soak soak-races mutants bench bench-heat bench-fleet
+.PHONY: help run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat bench-fleet
 .PHONY: package deploy register uninstall token clean
 
 PYTHON ?= python3
@@ -53,6 +53,9 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PY) -m pytest -q $(CLOUD_TESTS)
+
+test-bundle: .venv/.complete ## end-to-end tests on the packaged bundle, deployed to an AWS stand-in; OS_CLOUD=... as for test-cloud
+	@E2E_ON=bundle $(PY) -m pytest -q tests/end_to_end
 
 soak: .venv/.complete ## simulate with ever other choices for SOAK_SECONDS (600)
 	@$(PY) -m tests.simulation.soak

@@ -18,13 +18,15 @@ class LocalAws(LocalServer):
     Args:
         port: 0 takes one that is free.
         state_dir: where state is kept between runs; None forgets it.
+        judging: the functions that are deployed there may do what their roles' policies grant, and no more.
     """
 
     name = "ministack"
     health = "/_ministack/health"
 
-    def __init__(self, port: int = 0, state_dir: Path | None = None) -> None:
+    def __init__(self, port: int = 0, state_dir: Path | None = None, *, judging: bool = False) -> None:
         super().__init__(port)
+        self._judging = judging
         self._state_dir = state_dir
 
     @property
@@ -37,8 +39,8 @@ class LocalAws(LocalServer):
         """The variables that lead AWS clients of a process here, and nowhere else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ACCESS_KEY_ID": "test",  # whom ministack lets do everything
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
@@ -55,6 +57,7 @@ class LocalAws(LocalServer):
             "LOG_LEVEL": "WARNING",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            "AUTH": str(self._judging).lower(),
         }
         if self._state_dir is not None:
             self._state_dir.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
-"""A deployment by change set, to the AWS stand-in: as far as that tells."""
+"""What a deployment makes, refuses and leaves behind: by change set, in the AWS stand-in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import boto3
 import pytest
@@ -13,8 +12,6 @@ from deploy.package import Package
 from deploy.uninstall import uninstall
 from dev import simulated
 from dev.aws import LocalAws
-from dev.client import Client
-from dev.simcloud import SimCloud
 from tests.deploy.stage import STAGE
 
 BUCKET = "artifacts"
@@ -23,56 +20,31 @@ BUCKET = "artifacts"
 @pytest.fixture
 def empty_aws() -> Iterator[LocalAws]:
     """An account in which nothing is there yet, but the bucket."""
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as exits:
-        patch.delenv(
-            "AWS_ENDPOINT_URL", raising=False
-        )  # it would lead the stand-in's functions to another one
-        aws = exits.enter_context(LocalAws())
+    with LocalAws() as aws, pytest.MonkeyPatch.context() as patch:
         for name, value in aws.environment.items():
             patch.setenv(name, value)
         boto3.client("s3").create_bucket(Bucket=BUCKET)
         yield aws
 
 
-@pytest.fixture
-def other_cloud() -> Iterator[SimCloud]:
-    with SimCloud() as running:
-        yield running
-
-
-def _environment(cloud: SimCloud) -> dict[str, str]:
-    user = simulated.service_user(cloud.auth_url)
-    made = boto3.client("secretsmanager").create_secret(Name="p", SecretString=user.pop("OS_PASSWORD"))
-    return user | {"OS_PASSWORD_SECRET": made["ARN"]}
-
-
-def test_a_deployed_stack_scales_a_group_by_itself(
-    made: Package, empty_aws: LocalAws, other_cloud: SimCloud
+def test_a_second_run_changes_nothing_and_uninstalling_keeps_what_owners_have(
+    made: Package, empty_aws: LocalAws
 ) -> None:
-    """From the change set to a server: API, queue, its mapping to the function, tables, key and secret."""
-    pytest.importorskip("samtranslator", reason="the stand-in expands SAM templates with aws-sam-translator")
-    outputs = deploy(STAGE, made.bundle.parent, BUCKET, _environment(other_cloud))
-    stages = f"{empty_aws.url}/restapis/{outputs['RestAPIId']}/api/_user_request_"
-    client = Client(stages, simulated.token_of(other_cloud.auth_url, "demo"))
-    server = {"image": simulated.IMAGE, "flavor": simulated.FLAVOR}
-    configuration = client.post("/v1/launch-configurations", {"name": "a", "server": server})
-    credential = client.post("/v1/credentials", {"name": "a", "type": "trust"})
-    group = {"name": "a", "min_size": 1, "max_size": 1, "cooldown": 0, "desired_capacity": 1}
-    group |= {"launch_configuration_id": configuration["id"], "credential_id": credential["id"]}
-    path = f"/v1/groups/{client.post('/v1/groups', group)['id']}"
-    client.until(path, lambda found: bool(found["in_service"] == 1), within_seconds=40)
-
+    secret = boto3.client("secretsmanager").create_secret(Name="p", SecretString="of nobody")
+    user = simulated.service_user("http://127.0.0.1:1/v3") | {"OS_PASSWORD_SECRET": secret["ARN"]}
+    outputs = deploy(STAGE, made.bundle.parent, BUCKET, user)
     again = deploy(STAGE, made.bundle.parent, BUCKET, {})
     assert again == outputs, "nothing changed, and parameters that are not set stay"
 
-    left = uninstall(STAGE)
-    assert f"thermostat-{STAGE}-groups" in left
+    dynamodb, groups = boto3.client("dynamodb"), f"thermostat-{STAGE}-groups"
+    row = {"project_id": {"S": "p"}, "id": {"S": "g"}}
+    dynamodb.put_item(TableName=groups, Item=row)
+    assert groups in uninstall(STAGE)
     assert not boto3.client("lambda").list_functions()["Functions"]
-    (row,) = boto3.client("dynamodb").scan(TableName=f"thermostat-{STAGE}-groups")["Items"]
-    assert row["name"] == {"S": "a"}, "what owners have is kept"
+    assert dynamodb.scan(TableName=groups)["Items"] == [row], "what owners have is kept"
 
     uninstall(STAGE, delete_data=True)
-    assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    assert dynamodb.list_tables()["TableNames"] == []
     with pytest.raises(Refused, match="no stack"):
         uninstall(STAGE)
 

@@ -1,17 +1,26 @@
-"""The service, started once for all end-to-end tests, and what an owner makes first."""
+"""The service, started once for all end-to-end tests, and what an owner makes first.
+
+Its functions are processes of ours (``dev.stack``); with E2E_ON=bundle they are those of the packaged bundle,
+deployed to an AWS stand-in (``tests.deployed``).
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openstack.connection import Connection
 
+from deploy.package import package
 from dev.client import Document, Refused
 from dev.ports import free_ports
 from dev.stack import Stack
+from tests.deployed import Deployed, deployed
 from tests.end_to_end.site import KeepingClient, Party, Site, site
 from tests.kept_secrets import watch
 
@@ -23,7 +32,11 @@ _SETTINGS = {
     "LOG_LEVEL": "DEBUG",
 }
 """Shorter than in production, so that a test of what comes after a death need not wait for long; and with all
-that is ever logged, for no secret may be in it."""
+that is ever logged, for no secret may be in it. Of a deployed bundle, only the last can be set."""
+
+ON_BUNDLE = os.environ.get("E2E_ON") == "bundle"
+PATIENCE = 3 if ON_BUNDLE else 1
+"""How many times longer than elsewhere anything may take: the bundle ticks each minute, and starts cold."""
 
 
 @pytest.fixture(scope="session")
@@ -33,29 +46,48 @@ def where() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def stack(where: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(where: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack | Deployed]:
     state: Path = watch(tmp_path_factory.mktemp("state"))
-    port = free_ports(8)
-    user = where.service_user
-    with Stack(
-        port=port, state=state, service_user=user, settings=_SETTINGS, metrics_port=port + 2
-    ) as running:
+    with _bundle(where, state) if ON_BUNDLE else _processes(where, state) as running:
         yield running
 
 
-@pytest.fixture
-def owner(stack: Stack, where: Site) -> Iterator[Party]:
-    yield from _party(stack, where.owner)
+def _bundle(where: Site, state: Path) -> AbstractContextManager[Deployed]:
+    assert "OS_CACERT" not in where.service_user, "the stand-in has no /var/task with certificates"
+    made = package("e2e", state / "package").bundle.parent
+    return deployed("e2e", made, where.service_user | {"LOG_LEVEL": _SETTINGS["LOG_LEVEL"]}, logs=state)
+
+
+def _processes(where: Site, state: Path) -> Stack:
+    port = free_ports(8)
+    user = where.service_user
+    return Stack(port=port, state=state, service_user=user, settings=_SETTINGS, metrics_port=port + 2)
 
 
 @pytest.fixture
-def other(stack: Stack, where: Site) -> Iterator[Party]:
-    yield from _party(stack, where.other)
+def processes(stack: Stack | Deployed) -> Stack:
+    """The stack where it is of processes, for tests of what only these have."""
+    if isinstance(stack, Deployed):
+        pytest.skip("Lambda's processes are not ours to kill, and serve no metrics")
+    return stack
 
 
-def _party(stack: Stack, cloud: Any) -> Iterator[Party]:
-    """Yield somebody who uses the service, and clean up behind them."""
-    party = Party(KeepingClient(stack.url, str(cloud.auth_token)), cloud)
+@pytest.fixture
+def owner(stack: Stack | Deployed, where: Site) -> Iterator[Party]:
+    with party(stack.url, where.owner) as found:
+        yield found
+
+
+@pytest.fixture
+def other(stack: Stack | Deployed, where: Site) -> Iterator[Party]:
+    with party(stack.url, where.other) as found:
+        yield found
+
+
+@contextmanager
+def party(url: str, cloud: Connection, patience: int = PATIENCE) -> Iterator[Party]:
+    """Yield somebody who uses the service at ``url``, and clean up behind them."""
+    party = Party(KeepingClient(url, str(cloud.auth_token), patience), cloud)
     yield party
     groups = party.api.get("/v1/groups")["groups"]
     for group in groups:
@@ -78,6 +110,10 @@ MakeGroup = Callable[..., Document]
 
 @pytest.fixture
 def make_group(owner: Party, where: Site) -> MakeGroup:
+    return group_maker(owner, where)
+
+
+def group_maker(owner: Party, where: Site) -> MakeGroup:
     """Return a function that makes a group of the owner's, with what it is made of."""
     numbers = itertools.count(1)
 

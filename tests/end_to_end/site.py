@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,16 +32,26 @@ class Site:
 
 
 class KeepingClient(Client):
-    """A client that keeps the secrets which go through it, so that no log may show them."""
+    """A client that keeps the secrets which go through it, so that no log may show them.
 
-    def __init__(self, url: str, token: str) -> None:
+    It waits ``patience`` times as long as it is told to, on a service that takes its time.
+    """
+
+    def __init__(self, url: str, token: str, patience: int) -> None:
         super().__init__(url, keep(token))
+        self._patience = patience
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **headers: str) -> Document:
         """Send a request; return the answer's document."""
         keep_in(body)
         answer: Document = keep_in(super().call(method, path, body, **headers))
         return answer
+
+    def until(
+        self, path: str, condition: Callable[[Document], bool], *, within_seconds: float = 120
+    ) -> Document:
+        """Return the document at ``path`` once it meets ``condition``; TimeoutError if it does not."""
+        return super().until(path, condition, within_seconds=within_seconds * self._patience)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from openstack.connection import Connection
 from deploy.register import Catalogue
 from dev.client import Document, Refused, call_hook
 from dev.stack import Stack
+from tests.deployed import Deployed
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
 from tests.end_to_end.proxy import Lost, losing_answers
 from tests.end_to_end.site import Party, Site
@@ -56,7 +57,11 @@ def region(where: Site) -> str:
 
 @pytest.fixture(scope="module")
 def heat(
-    where: Site, stack: Stack, catalogue: Catalogue, region: str, tmp_path_factory: pytest.TempPathFactory
+    where: Site,
+    stack: Stack | Deployed,
+    catalogue: Catalogue,
+    region: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """A Heat with the plug-in, and the service in the catalogue."""
     if "OS_CLOUD" not in os.environ:

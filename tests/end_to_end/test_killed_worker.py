@@ -22,7 +22,7 @@ _LATEST_SECONDS = 3.0
 
 
 def test_killing_the_workers_leaves_exactly_the_wanted_servers(
-    stack: Stack, owner: Party, make_group: MakeGroup
+    processes: Stack, owner: Party, make_group: MakeGroup
 ) -> None:
     chance = random.Random(20)
     group = make_group(desired_capacity=0)
@@ -32,7 +32,7 @@ def test_killing_the_workers_leaves_exactly_the_wanted_servers(
         owner.api.patch(path(group), {"desired_capacity": _SIZE})
         began = time.monotonic()
         time.sleep(moment)
-        for pid in stack.worker_pids:
+        for pid in processes.worker_pids:
             os.kill(pid, signal.SIGKILL)
         reached(owner, group, _SIZE)
         took = time.monotonic() - began

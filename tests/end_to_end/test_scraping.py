@@ -41,9 +41,9 @@ def text_at(url: str) -> str:
 
 
 def test_decisions_rounds_and_sweeps_of_all_functions_are_counted(
-    stack: Stack, owner: Party, make_group: MakeGroup
+    processes: Stack, owner: Party, make_group: MakeGroup
 ) -> None:
-    before = scraped(stack)
+    before = scraped(processes)
     group = make_group(desired_capacity=1)
     policy = {"name": "out", "group_id": group["id"], "type": "change_in_capacity", "adjustment": 1}
     made = owner.api.post("/v1/policies", policy)
@@ -53,7 +53,7 @@ def test_decisions_rounds_and_sweeps_of_all_functions_are_counted(
     owner.api.until(
         f"/v1/groups/{group['id']}", lambda seen: (seen["status"], seen["in_service"]) == ("active", 2)
     )
-    found = scraped(stack) - before
+    found = scraped(processes) - before
     assert found['thermostat_decisions_total{outcome="executed"}'] == 1
     assert found['thermostat_decisions_total{outcome="duplicate"}'] == 1
     assert found['thermostat_rounds_total{result="settled"}'] >= 1
