@@ -37,7 +37,7 @@ class KeepingClient(Client):
     It waits ``patience`` times as long as it is told to, on a service that takes its time.
     """
 
-    def __init__(self, url: str, token: str, patience: int) -> None:
+    def __init__(self, url: str, token: str, patience: int = 1) -> None:
         super().__init__(url, keep(token))
         self._patience = patience
 
