@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 
 _RECEIVERS = 8
-"""How many wait in each process. It works on as many messages at once; Lambda would take more instances."""
+"""How many wait for messages in each process."""
+
+_AT_ONCE = 4
+"""How many messages a process works on at once, for which Lambda would take as many instances. More threads
+only take each other's time, where a round waits little for the cloud."""
 
 _STAND_IN_LOOKS_EACH_SECONDS = 0.1
 """So often the stand-in of SQS looks for a message, for each that waits; SQS itself is not known to pause."""
@@ -25,12 +29,17 @@ def take_messages(url: str, handle: Callable[[Any], bool], stopping: threading.E
         handle: returns whether the message is done; else it comes back after its visibility timeout.
     """
     sqs = boto3.client("sqs")
+    places = threading.Semaphore(_AT_ONCE)
 
     def receive(number: int) -> None:
         try:
             stopping.wait(number * _STAND_IN_LOOKS_EACH_SECONDS / _RECEIVERS)  # so that they look in turn
             while not stopping.is_set():
-                _take_one(sqs, url, handle)
+                for message in _received(sqs, url):
+                    with places:
+                        done = handle(message)
+                    if done:
+                        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         finally:
             stopping.set()
 
@@ -39,13 +48,12 @@ def take_messages(url: str, handle: Callable[[Any], bool], stopping: threading.E
             pass
 
 
-def _take_one(sqs: Any, url: str, handle: Callable[[Any], bool]) -> None:
+def _received(sqs: Any, url: str) -> Sequence[Any]:
+    """Return a message, once there is one; none, when none came for a while."""
     answer = sqs.receive_message(
         QueueUrl=url,
         MaxNumberOfMessages=1,
         WaitTimeSeconds=_LONG_POLL_SECONDS,
         MessageSystemAttributeNames=["All"],
     )
-    for message in answer.get("Messages", []):
-        if handle(message):
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return list(answer.get("Messages", []))
