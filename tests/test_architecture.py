@@ -14,10 +14,11 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")])
 ALLOWED = {
     "core": {"core"},
     "ports": {"ports", "core"},
-    "intake": {"intake", "core"},
+    "intake": {"intake", "core", "decoding"},
     "flows": {"flows", "core", "ports", "telemetry"},
-    "tables": {"tables", "core", "ports", "recent"},
+    "tables": {"tables", "core", "decoding", "ports", "recent"},
     "at_once": set(),
+    "decoding": set(),
     "aws": set(),
     "queue": {"aws", "core", "ports"},
     "vault": {"aws", "core", "ports"},
@@ -44,7 +45,7 @@ ALLOWED = {
         "logs",
         "cold_start",
     },
-    "api": {"api", "cold_start", "core", "flows", "intake", "ports", "telemetry", "wiring"},
+    "api": {"api", "cold_start", "core", "decoding", "flows", "intake", "ports", "telemetry", "wiring"},
     "app": {"api", "cold_start", "core", "flows", "queue", "telemetry", "wiring"},
 }
 FOREIGN = {
@@ -54,6 +55,7 @@ FOREIGN = {
     "flows": set(),
     "tables": {"pynamodb", "botocore", "msgspec", "_typeshed"},
     "at_once": set(),
+    "decoding": {"msgspec"},
     "aws": {"botocore"},
     "queue": {"botocore", "mypy_boto3_sqs"},
     "vault": {"botocore", "mypy_boto3_kms"},

@@ -33,6 +33,7 @@ from chalicelib.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from chalicelib.decoding import decoder_of
 from chalicelib.flows import rates
 from chalicelib.intake.metrics.answer import Answer
 from chalicelib.ports import Services
@@ -245,7 +246,7 @@ def _caller(services: Services, request: Request, access: Access) -> Caller | No
 
 def _decoder(body: Any, *, required: bool) -> Callable[[bytes], Any]:
     """Return what makes a document of a body; where none is required, none stands for an empty one."""
-    decoder = msgspec.json.Decoder(body)
+    decoder = decoder_of(body)
 
     def decode(raw: bytes) -> Any:
         if not raw and required:

@@ -22,6 +22,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, Projection
 from pynamodb.models import Model
 
 from chalicelib.core.errors import Unavailable
+from chalicelib.decoding import decoder_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,7 +54,7 @@ class DocumentAttribute(Attribute[T]):
     @functools.cached_property
     def _decoder(self) -> msgspec.json.Decoder[T]:
         """Made when a row is first read: looking into types takes longer than decoding."""
-        return msgspec.json.Decoder(self._type, dec_hook=_decode)
+        return decoder_of(self._type, _decode)
 
     def serialize(self, value: T) -> str:
         """Return the value as JSON."""
@@ -81,7 +82,7 @@ class OneOfAttribute(Attribute[Any]):
     @functools.cached_property
     def _decoders(self) -> Mapping[str, msgspec.json.Decoder[Any]]:
         """Made when a row is first read, as that of a document."""
-        return {word: msgspec.json.Decoder(type_, dec_hook=_decode) for word, type_ in self._types.items()}
+        return {word: decoder_of(type_, _decode) for word, type_ in self._types.items()}
 
     def serialize(self, value: Any) -> str:
         """Return the value as JSON, beside the word of its type."""

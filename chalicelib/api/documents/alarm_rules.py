@@ -22,6 +22,7 @@ from chalicelib.core.alarm_check import DIMENSIONS_MAX, PERIODS_MAX
 from chalicelib.core.composite import OPERANDS_MAX
 from chalicelib.core.errors import Invalid
 from chalicelib.core.window import CONSTRAINTS_MAX, DURATION_MAX_SECONDS
+from chalicelib.decoding import decoder_of
 
 Dimensions = Annotated[dict[Name, Name], Meta(max_length=DIMENSIONS_MAX)]
 StatisticName = Annotated[
@@ -126,7 +127,7 @@ class RuleFields(Input, kw_only=True):
 def shown_rule(rule: ThresholdRule | CompositeRule) -> dict[str, Any]:
     """Return the fields of the document that say what the rule is."""
     if isinstance(rule, CompositeRule):
-        expression = msgspec.json.decode(rule.expression, type=ExpressionDocument)
+        expression = decoder_of(ExpressionDocument).decode(rule.expression)
         return {**dict.fromkeys(_THRESHOLD_FIELDS), "composite": expression}
     return {
         "metric": rule.metric,

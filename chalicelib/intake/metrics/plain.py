@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.sample import Batch, Rejection, Sample, one
+from chalicelib.decoding import decoder_of
 from chalicelib.intake.metrics.answer import Answer
 
 _SAMPLES_MAX = 10_000
@@ -65,7 +66,7 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
 def document(body: bytes, type_: type[B]) -> B:
     """Return the body as a document of ``type_``; Invalid where it does not fit."""
     try:
-        return msgspec.json.decode(body, type=type_)
+        return decoder_of(type_).decode(body)
     except msgspec.ValidationError as error:
         raise Invalid("request.body", f"The body does not fit: {str(error)[:200]}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
