@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -19,8 +19,12 @@ T = TypeVar("T")
 _one_at_a_time = threading.Lock()
 
 
-@cache
 def decoder_of(type_: type[T], dec_hook: Callable[[type, Any], Any] | None = None) -> msgspec.json.Decoder[T]:
     """Return the decoder of documents of ``type_``."""
+    return cast("msgspec.json.Decoder[T]", _decoder(type_, dec_hook))
+
+
+@cache
+def _decoder(type_: Any, dec_hook: Any) -> Any:
     with _one_at_a_time:
         return msgspec.json.Decoder(type_, dec_hook=dec_hook)

@@ -8,10 +8,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.aws import LocalAws
 from tests.engines import Engines
+
+settings.register_profile("as long as it takes", deadline=None)
+settings.load_profile("as long as it takes")
 
 pytest_plugins = ["tests.kept_secrets"]
 
