@@ -21,7 +21,8 @@ _one_at_a_time = threading.Lock()
 
 def decoder_of(type_: type[T], dec_hook: Callable[[type, Any], Any] | None = None) -> msgspec.json.Decoder[T]:
     """Return the decoder of documents of ``type_``."""
-    return cast("msgspec.json.Decoder[T]", _decoder(type_, dec_hook))
+    found: msgspec.json.Decoder[T] = _decoder(cast("Any", type_), dec_hook)
+    return found
 
 
 @cache
