@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat bench-fleet
-.PHONY: package deploy register uninstall token clean
+.PHONY: bench-faults package deploy register uninstall token clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -76,6 +76,11 @@ bench-heat: .venv/.complete ## time +1, +10, +50 on the real cloud that OS_CLOUD
 bench-fleet: .venv/.complete ## scale many groups at once on that cloud, beside as many bare requests to Nova
 	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }
 	@$(PY) -m dev.bench_fleet
+
+bench-faults: .venv/.complete ## put faults to a group of ours and to Heat's own on that cloud; FAULTS=... chooses some
+	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" -a -n "$(ADMIN_CLOUD)" \
+		|| { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD, ADMIN_CLOUD"; exit 2; }
+	@$(PY) -m dev.faults_beside_heat $(if $(FAULTS),--only "$(FAULTS)")
 
 package: .venv/.complete ## make the bundle and its template in build/; ARCH=x86_64, CACERT=... if need be
 	@$(PY) -m deploy.package --stage $(STAGE) --architecture $(ARCH) $(if $(CACERT),--cacert "$(CACERT)") build

@@ -27,13 +27,14 @@ _LONGEST_WISH = timedelta(minutes=15)
 """A cloud's Retry-After is heeded up to this; more would be as good as giving up."""
 
 _BACK_OFF = {
+    TroubleKind.REFUSED: (timedelta(minutes=1), timedelta(minutes=30)),
     TroubleKind.BUILD: (timedelta(seconds=10), timedelta(minutes=30)),
     TroubleKind.CLOUD: (timedelta(seconds=5), timedelta(minutes=5)),
     TroubleKind.CREDENTIAL: (timedelta(minutes=1), timedelta(minutes=5)),
     TroubleKind.BALANCER: (timedelta(seconds=5), timedelta(minutes=5)),
     TroubleKind.REMOVAL: (timedelta(seconds=30), timedelta(minutes=30)),
 }
-"""First and longest wait of each kind; what is refused outright waits for a change instead."""
+"""First and longest wait of each kind; what is refused waits for a change instead, but for want of quota."""
 
 _UNTIL_SETTLED = (TroubleKind.BUILD, TroubleKind.REMOVAL)
 """What one good round does not end: what was tried again may still go wrong."""
@@ -45,12 +46,14 @@ class Setback:
 
     Attributes:
         for_good: trying again by itself cannot help; only a change can.
+        over_quota: it was refused because a quota is used up, which may be raised without our being told.
         retry_after: the cloud's own wish, where it has one.
     """
 
     kind: TroubleKind
     reason: str
     for_good: bool = False
+    over_quota: bool = False
     retry_after: timedelta | None = None
 
 
@@ -170,7 +173,7 @@ def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float
     if known is not None and again and setback.kind in _UNTIL_SETTLED and _still_waiting(group, now):
         return replace(known, reason=setback.reason)
     attempts = known.attempts + 1 if known is not None and again else 1
-    waits_for_change = setback.for_good or setback.kind is TroubleKind.REFUSED
+    waits_for_change = setback.for_good or (setback.kind is TroubleKind.REFUSED and not setback.over_quota)
     wait = None if waits_for_change else _wait(setback, attempts, jitter)
     return Trouble(
         kind=setback.kind,

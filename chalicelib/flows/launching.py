@@ -27,21 +27,27 @@ from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBro
 def create(r: Round, step: Create) -> None:
     """Ask for the missing members, as many in one request as the cloud takes.
 
-    When a quota is used up, half as many are asked for, and again, so that what fits is made.
+    When a quota is used up, half as many are asked for, and again, so that what fits is made. Then no more in
+    this round: Nova counts a moment late, and would grant what it lets fail afterwards.
     """
     template = look_up(r)
     together = template.together_at_most(step.count)
     left = step.count
-    while left and not r.creation_failed and not r.time_is_over():
+    over_quota = False
+    while left and not r.creation_over and not r.time_is_over():
         count = min(left, together)
         try:
             _request(r, template, count, step.availability_zone)
             left -= count
+            r.creation_over = over_quota
         except CloudRefused as refused:
-            if refused.over_quota and count > 1:
+            over_quota = refused.over_quota
+            if over_quota and count > 1:
                 together = count // 2
             else:
-                r.fail_creation(Setback(kind=TroubleKind.REFUSED, reason=refused.reason))
+                r.fail_creation(
+                    Setback(kind=TroubleKind.REFUSED, reason=refused.reason, over_quota=over_quota)
+                )
         except CloudUnavailable as busy:
             r.fail_creation(Setback(kind=TroubleKind.CLOUD, reason=busy.reason, retry_after=busy.retry_after))
 

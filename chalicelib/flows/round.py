@@ -49,7 +49,7 @@ class Round:
     Attributes:
         setback: what went wrong, if something did.
         pool_setback: what went wrong as a pool was changed.
-        creation_failed: no more servers are asked for in this round.
+        creation_over: no more servers are asked for in this round.
         cut_short: the time was over before the steps were.
         template: what new members are made of, once that was looked up.
     """
@@ -62,7 +62,7 @@ class Round:
     began: datetime
     setback: Setback | None = None
     pool_setback: Setback | None = None
-    creation_failed: bool = False
+    creation_over: bool = False
     cut_short: bool = False
     template: Template | None = None
     activities: list[Activity] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Round:
     def fail_creation(self, setback: Setback) -> None:
         """Note why no more servers are asked for."""
         self.setback = setback
-        self.creation_failed = True
+        self.creation_over = True
 
     def tell(self, kind: ActivityKind, detail: str, *members: Member) -> None:
         """Add a line to the group's story."""

@@ -127,6 +127,7 @@ def test_a_settled_group_that_is_looked_at_again_keeps_its_cooldowns() -> None:
         (a_setback(TroubleKind.CLOUD, retry_after=seconds(77)), 77),
         (a_setback(TroubleKind.REFUSED), None),
         (a_setback(TroubleKind.REFUSED, retry_after=seconds(77)), None),
+        (a_setback(TroubleKind.REFUSED, over_quota=True), 60),
         (a_setback(TroubleKind.CREDENTIAL, for_good=True), None),
     ],
 )

@@ -125,12 +125,38 @@ def test_what_is_refused_stops_the_group_until_something_changes_but_surplus_sti
 def test_a_quota_is_filled_and_then_said(world: World) -> None:
     world.cloud.capacity = 7
     world.with_group(desired_capacity=10)
-    world.round()
-    world.clock.pass_(60)
-    world.tick()
+    for _ in range(4):
+        world.round()
+        world.clock.pass_(5)
     assert len(world.cloud.machines) == 7
     status, reason = world.group().status(world.clock.now)
     assert (status, reason) == (GroupStatus.ERROR, "Quota exceeded for instances")
+
+
+def test_after_a_quota_refused_a_round_takes_what_it_is_granted_once(world: World) -> None:
+    """Nova counts what it granted a moment late: it would grant more than the quota, and let it fail."""
+    world.cloud.capacity = 6
+    world.with_group(desired_capacity=8)
+    world.round()
+    assert [order.count for order in world.cloud.orders] == [8, 4]
+    world.round()
+    assert [order.count for order in world.cloud.orders] == [8, 4, 4, 2]
+
+
+def test_a_quota_that_was_raised_is_found_so_by_itself(world: World) -> None:
+    world.cloud.capacity = 4
+    world.with_group(desired_capacity=10)
+    for _ in range(10):
+        world.clock.pass_(60)
+        world.tick()
+    trouble = world.group().trouble
+    assert trouble
+    assert trouble.retry_at
+    assert timedelta(minutes=2) < trouble.retry_at - world.clock.now <= timedelta(minutes=30)
+    world.cloud.capacity = 10
+    world.settle()
+    assert len(world.cloud.machines) == 10
+    assert "group_recovered" in told(world)
 
 
 def test_looking_now_arms_a_refused_group_again(world: World) -> None:
