@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat bench-fleet
+.PHONY: help run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat
 .PHONY: bench-faults package deploy register uninstall token clean
 
 PYTHON ?= python3
@@ -72,10 +72,6 @@ bench: .venv/.complete ## measure on this machine; PARTS="alarms cold" measures 
 bench-heat: .venv/.complete ## time +1, +10, +50 on the real cloud that OS_CLOUD names, beside Heat's own group
 	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }
 	@$(PY) -m dev.bench_heat
-
-bench-fleet: .venv/.complete ## scale many groups at once on that cloud, beside as many bare requests to Nova
-	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" || { echo "Name entries of clouds.yaml: OS_CLOUD, OWNER_CLOUD"; exit 2; }
-	@$(PY) -m dev.bench_fleet
 
 bench-faults: .venv/.complete ## put faults to a group of ours and to Heat's own on that cloud; FAULTS=... chooses some
 	@test -n "$(OS_CLOUD)" -a -n "$(OWNER_CLOUD)" -a -n "$(ADMIN_CLOUD)" \
