@@ -117,10 +117,21 @@ def _at_work(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan | None:
             return HeatPlan(moves=True, asked=asked)
         reason = f"Heat is at work on the stack {scene.stack.name} ({busy}); it is left in peace until then."
         return HeatPlan(setback=Setback(kind=TroubleKind.CLOUD, reason=reason), asked=asked)
-    lies = asked is not None and asked.mark == scene.mark and not _has_effect(asked, aim, scene)
-    if asked is not None and lies and now - asked.at < TAKEN_UP_WITHIN:
+    if asked is not None and _may_lie(asked, aim, scene) and now - asked.at < TAKEN_UP_WITHIN:
         return HeatPlan(moves=True, asked=asked)
     return None
+
+
+def _may_lie(asked: Asked, aim: HeatAim, scene: HeatScene) -> bool:
+    """Return whether what Heat was asked for may still lie there, to be taken up.
+
+    The mark tells that something was taken up, but that may have been somebody else's. A second signal would
+    then be done beside ours; an update sets the same size again.
+    """
+    if _has_effect(asked, aim, scene):
+        return False
+    others = aim.target.adjust is Adjust.SIGNAL and _failure(aim, scene) is None
+    return asked.mark == scene.mark or others
 
 
 def _has_effect(asked: Asked, aim: HeatAim, scene: HeatScene) -> bool:

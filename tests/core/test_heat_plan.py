@@ -55,6 +55,15 @@ def test_a_group_of_the_right_size_whose_parameter_would_undo_it_is_patched_too(
     assert planned(3, a_scene(3, parameter="3.0")).settled
 
 
+def test_a_signal_is_not_repeated_because_somebody_else_moved_the_mark() -> None:
+    """It may still lie there, and would be done beside a second one; an update sets the same size again."""
+    meddled = a_scene(1, nested_updated="2")
+    waiting = planned(3, meddled, SIGNAL, asked=an_asked(3))
+    assert (waiting.step, waiting.moves, waiting.asked) == (None, True, an_asked(3))
+    again = planned(3, meddled, SIGNAL, asked=an_asked(3, at=NOW - seconds(31)))
+    assert again.step == Signal(policy="up", size=2)
+
+
 def test_signals_go_one_by_one() -> None:
     assert planned(8, a_scene(2), SIGNAL).step == Signal(policy="up", size=3)
     assert planned(7, a_scene(2), SIGNAL).step == Signal(policy="up5", size=7)

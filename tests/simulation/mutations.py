@@ -194,8 +194,8 @@ MUTATIONS = (
     _one(
         "asks Heat again while Heat has not taken up what it was asked for",
         "core/heat_plan.py",
-        "if asked is not None and lies and now - asked.at < TAKEN_UP_WITHIN:",
-        "if asked is None and lies:",
+        "if asked is not None and _may_lie(asked, aim, scene) and now - asked.at < TAKEN_UP_WITHIN:",
+        "if asked is None and scene.scaling:",
         HEAT,
     ),
     _one(
