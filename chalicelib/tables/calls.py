@@ -136,8 +136,9 @@ def _stored_item(error: PynamoDBException) -> dict[str, Any] | None:
 
 def _codes(error: PynamoDBException) -> set[str]:
     """Return what DynamoDB said: the error's own code, and each item's of a cancelled transaction."""
-    answered = isinstance(error.cause, ClientError)  # a timeout has a response, too, which is None
-    codes = {error.cause_response_code or "" if answered else ""}
+    codes = {""}
+    if isinstance(error.cause, ClientError):  # a timeout has a response, too, which is None
+        codes = {error.cause_response_code or ""}
     if isinstance(error, TransactWriteError):
         codes |= {reason.code for reason in error.cancellation_reasons if reason is not None}
     return codes

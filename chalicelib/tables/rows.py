@@ -6,12 +6,11 @@ is a plain attribute; documents are one JSON string each, which round-trips exac
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import msgspec
@@ -51,7 +50,7 @@ class DocumentAttribute(Attribute[T]):
         super().__init__(null=null, default=default)
         self._type = type_
 
-    @functools.cached_property
+    @cached_property
     def _decoder(self) -> msgspec.json.Decoder[T]:
         """Made when a row is first read: looking into types takes longer than decoding."""
         return decoder_of(self._type, _decode)
@@ -79,7 +78,7 @@ class OneOfAttribute(Attribute[Any]):
         self._types = types
         self._words = {type_: word for word, type_ in types.items()}
 
-    @functools.cached_property
+    @cached_property
     def _decoders(self) -> Mapping[str, msgspec.json.Decoder[Any]]:
         """Made when a row is first read, as that of a document."""
         return {word: decoder_of(type_, _decode) for word, type_ in self._types.items()}

@@ -26,8 +26,8 @@ U = TypeVar("U")
 
 _GROUPS = 100
 _WAVES = 3
-SENDERS = 16
-HEAT_A_SECOND = 0.8
+_SENDERS = 16
+_HEAT_A_SECOND = 0.8
 """How many stacks a second Heat scaled on the real Nova that it was measured with, on as many cores."""
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -53,19 +53,19 @@ class _Wave:
 def rows(bench: Bench) -> Iterator[Row]:
     """Grow all groups by one, some times; beside each wave, as many servers by as many bare requests."""
     site = bench.site
-    groups = at_once(lambda n: site.group(f"fleet-{n}", adjustment=1, max_size=_WAVES + 1), range(_GROUPS))
+    groups = _at_once(lambda n: site.group(f"fleet-{n}", adjustment=1, max_size=_WAVES + 1), range(_GROUPS))
     nova = BareNova(site.cloud.auth_url)
     waves, bare = [], []
     for wave in range(_WAVES + 1):
-        bare.append(_seconds(lambda: at_once(lambda _: nova.create(1), groups)))
+        bare.append(_seconds(lambda: _at_once(lambda _: nova.create(1), groups)))
         waves.append(_wave(site, groups, wave))
-        at_once(site.settle, groups)
+        _at_once(site.settle, groups)
     middle = sorted(waves[1:], key=lambda wave: wave.asked)[_WAVES // 2]  # the first gets tokens
     yield _row("decided", middle.decided, "until the last webhook was answered")
-    goal = f"{_per_second(middle.asked) / HEAT_A_SECOND:.0f} x Heat's {HEAT_A_SECOND} stacks a second"
+    goal = f"{_per_second(middle.asked) / _HEAT_A_SECOND:.0f} x Heat's {_HEAT_A_SECOND} stacks a second"
     yield _row("asked of Nova", middle.asked, f"until the last server was asked for, {goal}")
     yield _row("ACTIVE", middle.active, "until the last server was; each builds for 0.5 s")
-    yield _row("bare", median(bare[1:]), f"for as many requests by keystoneauth alone, {SENDERS} at once")
+    yield _row("bare", median(bare[1:]), f"for as many requests by keystoneauth alone, {_SENDERS} at once")
     cores = os.cpu_count() or 1
     parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in middle.cpu.items())
     how = f"of {cores} cores in those {middle.active:.1f} s; seconds of CPU: {parts}"
@@ -76,7 +76,7 @@ def _wave(site: Site, groups: Sequence[Group], before: int) -> _Wave:
     """Send each group's webhook; wait until every group has one server more than ``before``."""
     cpu = _cpu(site)
     began, clock = datetime.now(UTC), time.perf_counter()
-    at_once(lambda group: call_hook(group.hook).raise_for_status(), groups)
+    _at_once(lambda group: call_hook(group.hook).raise_for_status(), groups)
     decided = time.perf_counter() - clock
     asked, active = site.grown([group_tag(GroupId(group.id)) for group in groups], before + 1)
     time.sleep(max(0.0, (active - datetime.now(UTC)).total_seconds()))
@@ -93,9 +93,9 @@ def _per_second(seconds: float) -> float:
     return _GROUPS / seconds
 
 
-def at_once(call: Callable[[T], U], each: Sequence[T]) -> Sequence[U]:
+def _at_once(call: Callable[[T], U], each: Sequence[T]) -> Sequence[U]:
     """Return what ``call`` makes of each, of several at the same time."""
-    with ThreadPoolExecutor(SENDERS) as senders:
+    with ThreadPoolExecutor(_SENDERS) as senders:
         return list(senders.map(call, each))
 
 
