@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -36,6 +37,7 @@ class LocalServer:
     def __init__(self, port: int = 0) -> None:
         self.port = port or _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def url(self) -> str:
@@ -54,9 +56,10 @@ class LocalServer:
         """Start it and wait until it answers; RuntimeError if it does not, or the port is taken."""
         if self._answers():
             raise RuntimeError(f"somebody else listens on port {self.port}")
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"{self.name}-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             self.command(),
-            env={**_without_aws(os.environ), **self.variables()},
+            env={**_without_aws(os.environ), "TMPDIR": self._scratch.name, **self.variables()},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is for our parent, which then stops us
@@ -79,6 +82,7 @@ class LocalServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._forget_scratch()
 
     def kill(self) -> None:
         """End it at once, whatever it is at; it may be started again."""
@@ -86,6 +90,7 @@ class LocalServer:
         if process is not None:
             process.kill()
             process.wait()
+            self._forget_scratch()
 
     def __enter__(self) -> Self:
         self.start()
@@ -95,6 +100,12 @@ class LocalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _forget_scratch(self) -> None:
+        """Delete what it left among temporary files, as ministack leaves each function's code."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def _answers(self) -> bool:
         try:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,29 @@ def test_what_dynoxide_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_reported() -> None:
     with LocalAws() as aws, pytest.raises(RuntimeError, match=str(aws.port)):
         LocalAws(aws.port).start()
+
+
+class Littering(LocalServer):
+    """A server that leaves a temporary directory behind."""
+
+    name = "littering"
+    health = "/"
+
+    def command(self) -> Sequence[str]:
+        """Return what starts it."""
+        serve = "from http.server import test, SimpleHTTPRequestHandler as Files"
+        litter = "import tempfile; tempfile.mkdtemp()"
+        return [sys.executable, "-c", f"{litter}; {serve}; test(Files, port={self.port}, bind='127.0.0.1')"]
+
+
+@pytest.mark.parametrize("end", [Littering.stop, Littering.kill])
+def test_what_it_leaves_among_temporary_files_goes_with_it(
+    end: Callable[[Littering], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    server = Littering()
+    server.start()
+    (scratch,) = tmp_path.iterdir()
+    assert len(list(scratch.iterdir())) == 1
+    end(server)
+    assert not list(tmp_path.iterdir())
