@@ -92,6 +92,7 @@ def conclude(
     jitter: float,
     cut_short: bool,
     pool_setback: Setback | None = None,
+    round_began_at: datetime | None = None,
     began_at: datetime | None = None,
     looked: timedelta = timedelta(),
 ) -> Conclusion:
@@ -102,6 +103,7 @@ def conclude(
         setback: what went wrong, beside the servers that failed to build.
         pool_setback: what went wrong as a pool was changed.
         cut_short: the round ran out of time before it ran out of steps.
+        round_began_at: what had ended by then held nothing up in this round; None: ``now``.
         began_at: when a refresh's batch began that is under way; else what is under way began with the
             group's latest change.
         looked: how long it took to look at the cloud.
@@ -109,7 +111,8 @@ def conclude(
     if setback is None and plan is not None:
         setback = _seen(group, plan)
     settled = plan is not None and plan.settled and setback is None and pool_setback is None
-    trouble = None if settled else _trouble(group, setback, now, jitter)
+    over = settled or (setback is None and _needs_no_more(group, plan))
+    trouble = None if over else _trouble(group, setback, now, jitter)
     before, since = group.observed, _unsettled_since(group, now)
     pool_trouble, pools_busy_since = _pool_trouble(group, plan, pool_setback, now, jitter)
     observed = Observed(
@@ -129,7 +132,10 @@ def conclude(
     after = replace(group, observed=observed, former_pools=former)
     if settled:
         after = replace(after, cooldowns=completed(group.cooldowns, now))
-    look_again_at = now if cut_short and setback is None else _look_again(after, plan, now, began_at, looked)
+    if cut_short and setback is None:
+        look_again_at = now
+    else:
+        look_again_at = _look_again(after, plan, now, round_began_at or now, began_at, looked)
     return Conclusion(group=after, look_again_at=look_again_at, lag=now - since)
 
 
@@ -150,10 +156,24 @@ def _seen(group: Group, plan: Plan) -> Setback | None:
         return Setback(kind=TroubleKind.BUILD, reason=_said("Members fail to build", plan.failed_builds))
     known = group.trouble
     held_up = known is not None and known.kind in (TroubleKind.BUILD, TroubleKind.REFUSED)
-    complete = plan.in_service == plan.current_size == group.wanted_capacity()
-    if plan.stuck and (complete or not held_up):
+    if plan.stuck and (_is_complete(group, plan) or not held_up):
         return Setback(kind=TroubleKind.REMOVAL, reason=_said("What is to go cannot be deleted", plan.stuck))
     return None
+
+
+def _is_complete(group: Group, plan: Plan) -> bool:
+    return plan.in_service == plan.current_size == group.wanted_capacity()
+
+
+def _needs_no_more(group: Group, plan: Plan | None) -> bool:
+    """Return whether what was refused, or failed to build, is there now, whatever else is still to be done.
+
+    A refresh asks for members beyond those that are wanted; what Heat refused is not seen in a size.
+    """
+    known = group.observed.trouble
+    if plan is None or known is None or group.refresh_id is not None or group.heat is not None:
+        return False
+    return known.kind in (TroubleKind.BUILD, TroubleKind.REFUSED) and _is_complete(group, plan)
 
 
 def _trouble(group: Group, setback: Setback | None, now: datetime, jitter: float) -> Trouble | None:
@@ -229,15 +249,20 @@ def _wait(setback: Setback, attempts: int, jitter: float) -> timedelta:
 
 
 def _look_again(
-    group: Group, plan: Plan | None, now: datetime, began_at: datetime | None, looked: timedelta
+    group: Group,
+    plan: Plan | None,
+    now: datetime,
+    round_began_at: datetime,
+    began_at: datetime | None,
+    looked: timedelta,
 ) -> datetime:
     """Return when the group is due: soon while something moves, else when its hold ends, else by routine.
 
     What moves is looked at less often the longer it takes, and the longer a look takes.
 
     A cloud that turned us away is left in peace for as long as it was promised, whatever moves. A frozen
-    group is not looked at for trouble's sake, nor a troubled one for a freeze that is over: neither could
-    do anything, every second.
+    group is not looked at for trouble's sake, and no group for a hold that had ended before this round: what
+    this one had nothing to do for, the next would not either, every second.
     """
     routine = now + REOBSERVE_AFTER
     if group.settled:
@@ -253,7 +278,8 @@ def _look_again(
     else:
         hold = trouble.retry_at
     holds = [hold] if turned_away else [hold, *_of_pools(group, plan)]
-    return max(now + _LOOK_SOONEST, min([routine, *(at for at in holds if at is not None)]))
+    ahead = [at for at in holds if at is not None and at >= round_began_at]
+    return max(now + _LOOK_SOONEST, min([routine, *ahead]))
 
 
 def _of_pools(group: Group, plan: Plan | None) -> tuple[datetime | None, datetime | None]:

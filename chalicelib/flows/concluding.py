@@ -38,6 +38,7 @@ def conclude_round(
         jitter=s.jitter(),
         cut_short=outcome.cut_short,
         pool_setback=outcome.pool_setback,
+        round_began_at=began,
         began_at=outcome.refresh.batch_began_at if outcome.refresh else None,
         looked=outcome.looked,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.core.balance import Balance
 from chalicelib.core.capacity import Direction
 from chalicelib.core.group import Freeze, Group, GroupStatus, Trouble, TroubleKind
-from chalicelib.core.ids import PoolId
+from chalicelib.core.ids import PoolId, RefreshId
 from chalicelib.core.plan import Plan
 from chalicelib.core.round import REOBSERVE_AFTER, Conclusion, Setback, back_off, conclude
 from tests.core.factories import LONG_AGO, NOW, a_group, a_plan, a_stamp, a_trouble, seconds
@@ -208,6 +208,19 @@ def test_no_trouble_outlives_the_groups_completion(kind: TroubleKind) -> None:
     assert conclusion.group.settled
 
 
+@pytest.mark.parametrize("kind", [TroubleKind.BUILD, TroubleKind.REFUSED])
+@pytest.mark.parametrize(
+    ("serving", "refresh", "over"), [(2, None, True), (1, None, False), (2, RefreshId("refresh"), False)]
+)
+def test_trouble_with_coming_is_over_when_all_have_come_whatever_else_is_to_do(
+    kind: TroubleKind, serving: int, refresh: RefreshId | None, over: bool
+) -> None:
+    """But a refresh asks for more than are wanted, and would ask again at once."""
+    group = replace(a_group(desired_capacity=2, trouble=a_trouble(kind)), refresh_id=refresh)
+    plan = a_plan(settled=False, moves=False, current_size=2, in_service=serving)
+    assert (after(group, plan).group.trouble is None) is over
+
+
 def a_changed_group(trouble: Trouble) -> Group:
     """Return a group that was changed after it fell into trouble."""
     return replace(a_group(trouble=trouble), generation=2)
@@ -288,7 +301,7 @@ def test_a_cloud_that_turned_us_away_is_left_in_peace_whatever_moves(
         (None, ROUTINE),
         (NOW + seconds(30), NOW + seconds(30)),
         (NOW + seconds(9000), ROUTINE),
-        (NOW - seconds(5), NOW + seconds(1)),
+        (NOW - seconds(5), ROUTINE),  # the round that ended might have tried
     ],
 )
 def test_a_group_that_waits_out_failed_builds_is_due_when_it_may_try_again(
@@ -334,6 +347,26 @@ def test_a_refused_group_is_not_looked_at_every_second_for_a_freeze_that_is_over
         trouble=a_trouble(TroubleKind.REFUSED, retry_at=None),
     )
     assert after(group, WAITING).look_again_at == ROUTINE
+
+
+@pytest.mark.parametrize(("began", "wait"), [(0, 240), (10, 1)])
+def test_a_hold_that_ended_before_the_round_does_not_have_it_repeated_every_second(
+    began: int, wait: int
+) -> None:
+    """Something else keeps the group unsettled, a pool that is gone, say."""
+    ended = NOW - seconds(5)
+    freeze = Freeze(reason="Release day.", until=ended)
+    for group in (a_group(trouble=a_trouble(TroubleKind.BUILD, retry_at=ended)), a_group(freeze=freeze)):
+        after_round = conclude(
+            group,
+            WAITING,
+            None,
+            now=NOW,
+            jitter=1,
+            cut_short=False,
+            round_began_at=NOW - seconds(began),
+        )
+        assert after_round.look_again_at == NOW + seconds(wait)
 
 
 kinds = st.sampled_from([TroubleKind.BUILD, TroubleKind.CLOUD, TroubleKind.CREDENTIAL])
@@ -406,7 +439,9 @@ def pools(**changes: Any) -> Plan:
 
 def test_trouble_with_pools_leaves_the_trouble_with_servers_alone() -> None:
     known = a_trouble(TroubleKind.BUILD, retry_at=NOW + seconds(900), attempts=5)
-    conclusion = after(a_group(settled=False, trouble=known), pools(troubles=("P is gone.",)))
+    conclusion = after(
+        a_group(settled=False, desired_capacity=9, trouble=known), pools(troubles=("P is gone.",))
+    )
     assert conclusion.group.trouble == known
     found = conclusion.group.pool_trouble
     assert found is not None
