@@ -114,7 +114,7 @@ class FakeCloud:
         faults: what happens to the next requests that change something, in turn; then all goes well.
         fail_builds: how many of the next servers end in ERROR.
         capacity: the quota of instances.
-        broken: raised by every call, as if Keystone no longer let us in.
+        broken: raised by every call: Keystone no longer lets us in, say.
         wait: lets time pass, for what is answered late.
         changes: how many requests to change something came.
     """
@@ -126,7 +126,7 @@ class FakeCloud:
     capacity: int = 10_000
     fail_builds: int = 0
     faults: list[Fault] = field(default_factory=list)
-    broken: CredentialBroken | None = None
+    broken: Exception | None = None
     machines: dict[ResourceId, Machine] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     deletions: int = 0

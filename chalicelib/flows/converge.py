@@ -55,8 +55,9 @@ def _run(s: Services, lease: Lease, group: Group, request_id: str, began: dateti
         if group.heat is None or not group.deleting:
             _note_credential(s, credential, broken=None)
     except (CredentialBroken, CloudUnavailable, CloudRefused) as error:
-        outcome.setback = _setback(error)
-        _note_credential(s, credential, broken=error if isinstance(error, CredentialBroken) else None)
+        outcome.setback = _setback(error, in_heat=group.heat is not None)
+        if isinstance(error, CredentialBroken):
+            _note_credential(s, credential, broken=error)
     the_plan = outcome.plan
     if group.deleting and outcome.setback is None and the_plan is not None and the_plan.settled:
         tell_what_is_left(s, group, the_plan, request_id)
@@ -66,14 +67,20 @@ def _run(s: Services, lease: Lease, group: Group, request_id: str, began: dateti
     conclude_round(s, lease, group, outcome, request_id, began)
 
 
-def _setback(error: CredentialBroken | CloudUnavailable | CloudRefused) -> Setback:
+def _setback(error: CredentialBroken | CloudUnavailable | CloudRefused, *, in_heat: bool) -> Setback:
+    """Return what an error that ended the round means.
+
+    Where we own the members, what was refused then is a look: there may be more to see the next time. What
+    was refused of Heat is a change, and waits for another.
+    """
     match error:
         case CredentialBroken():
             return Setback(kind=TroubleKind.CREDENTIAL, reason=error.reason, for_good=error.for_good)
         case CloudUnavailable():
             return Setback(kind=TroubleKind.CLOUD, reason=error.reason, retry_after=error.retry_after)
         case CloudRefused():
-            return Setback(kind=TroubleKind.REFUSED, reason=error.reason)
+            kind = TroubleKind.REFUSED if in_heat else TroubleKind.CLOUD
+            return Setback(kind=kind, reason=error.reason)
 
 
 def _note_credential(s: Services, credential: Credential, broken: CredentialBroken | None) -> None:

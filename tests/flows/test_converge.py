@@ -12,7 +12,7 @@ from chalicelib.core.group import Freeze, Group, GroupStatus, TroubleKind
 from chalicelib.core.ids import ResourceId
 from chalicelib.core.member import MEMBER_KEY, MemberState
 from chalicelib.flows import groups
-from chalicelib.ports.cloud import CredentialBroken
+from chalicelib.ports.cloud import CloudRefused, CloudUnavailable, CredentialBroken
 from tests.core import factories
 from tests.fake_cloud import Fault
 from tests.world import CALLER, World, key
@@ -217,6 +217,34 @@ def test_a_credential_that_may_come_back_is_tried_again(world: World) -> None:
     world.cloud.broken = None
     world.settle()
     assert len(world.cloud.machines) == 1
+
+
+def test_a_look_that_is_refused_for_a_time_stops_the_group_for_that_time_only(world: World) -> None:
+    world.with_group(desired_capacity=2)
+    world.settle()
+    world.cloud.machines.popitem()
+    world.cloud.broken = CloudRefused("403 Policy doesn't allow os_compute_api:servers:detail.")
+    for _ in range(10):
+        world.clock.pass_(60)
+        world.tick()
+    assert "403 Policy" in (world.group().status(world.clock.now)[1] or "")
+    world.cloud.broken = None
+    world.settle()
+    assert len(world.cloud.machines) == 2
+
+
+@pytest.mark.parametrize("outage", [CloudUnavailable("Keystone is down.", certainly_not_done=True), None])
+def test_a_broken_credential_works_again_only_when_it_was_seen_to(
+    world: World, outage: CloudUnavailable | None
+) -> None:
+    world.with_group(desired_capacity=1)
+    world.cloud.broken = CredentialBroken("the trust is gone", for_good=True)
+    world.round()
+    world.cloud.broken = outage
+    groups.converge_now(world.services, CALLER, factories.GROUP, "req-3")
+    world.round()
+    stored = world.services.credentials.get(factories.PROJECT, factories.CREDENTIAL)
+    assert stored.status == ("broken" if outage else "ok")
 
 
 def test_a_frozen_group_is_watched_but_not_touched(world: World) -> None:
