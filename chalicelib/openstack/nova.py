@@ -33,6 +33,10 @@ _PAGE_MAX = 1000
 _LISTINGS_MAX = 3
 _ASKED_ONE_BY_ONE_MAX = 8
 
+_DELETED = ("DELETED", "SOFT_DELETED")
+"""Statuses of servers that are gone, or that Nova only keeps for some time, should somebody want them back
+(``reclaim_instance_interval``): to delete one again would have it kept anew."""
+
 
 class Nova:
     """``ports.cloud.Cloud``, over an adapter that authenticates as the owner."""
@@ -49,7 +53,7 @@ class Nova:
         """
         with _errors_of_nova():
             found = self._listed({"tags": group_tag(group_id)})
-        servers = map(_to_server, found)
+        servers = filter(_is_there, map(_to_server, found))
         return tuple(server for server in servers if server.metadata.get(GROUP_KEY) == group_id)
 
     def resource(self, resource_id: ResourceId) -> Resource | None:
@@ -60,7 +64,8 @@ class Nova:
             except NotFound as error:
                 require_its_own(error)
                 return None
-        return _to_server(document_of(answer, "Nova", "server")["server"])
+        server = _to_server(document_of(answer, "Nova", "server")["server"])
+        return server if _is_there(server) else None
 
     def among(self, ids: Collection[ResourceId]) -> Mapping[ResourceId, Resource]:
         """Return those of the servers that there are: few are asked for by id, many found in the list.
@@ -70,7 +75,7 @@ class Nova:
         found: dict[ResourceId, Resource] = {}
         if len(ids) > _ASKED_ONE_BY_ONE_MAX:
             with _errors_of_nova():
-                listed = map(_to_server, self._listed({}))
+                listed = filter(_is_there, map(_to_server, self._listed({})))
             found = {server.id: server for server in listed if server.id in ids}
         for id_ in ids:
             server = None if id_ in found else self.resource(id_)
@@ -216,6 +221,10 @@ def _to_server(document: Mapping[str, Any]) -> Resource:
         fault=(document.get("fault") or {}).get("message"),
         addresses=tuple(_to_addresses(document.get("addresses") or {})),
     )
+
+
+def _is_there(server: Resource) -> bool:
+    return server.status not in _DELETED
 
 
 def _to_addresses(document: Mapping[str, Any]) -> Iterator[Address]:

@@ -335,6 +335,18 @@ def test_a_server_whose_cell_is_down_is_shown_as_far_as_it_is_known(group_id: Gr
     assert listed == ()
 
 
+@pytest.mark.parametrize("status", ["SOFT_DELETED", "DELETED"])
+def test_a_server_that_is_only_kept_for_a_time_is_gone(status: str, group_id: GroupId) -> None:
+    """With ``reclaim_instance_interval`` Nova shows it by its id; deleted again it would be kept anew."""
+    document = {"id": "s1", "status": status, "metadata": group_metadata(group_id)}
+    with requests_mock.Mocker() as nova:
+        nova.get(f"{URL}/servers/s1", json={"server": document})
+        nova.get(f"{URL}/servers/detail", json={"servers": [document]})
+        assert over_http().resource(ResourceId("s1")) is None
+        assert over_http().resources_of(group_id) == ()
+        assert over_http().among([ResourceId("s1")]) == {}
+
+
 def page(*server_ids: str, group_id: GroupId, more: bool = True) -> dict[str, Any]:
     body: dict[str, Any] = {
         "servers": [{"id": each, "metadata": group_metadata(group_id)} for each in server_ids]
