@@ -14,7 +14,7 @@ groups flap, and growing must never be late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -110,6 +110,16 @@ def stamped(stamps: Iterable[Stamp], new: Iterable[Stamp], now: datetime) -> tup
     renewed = {(stamp.policy_id, stamp.direction) for stamp in new}
     kept = (s for s in stamps if (s.policy_id, s.direction) not in renewed and now < s.ends_at())
     return (*kept, *new)
+
+
+def shrunk(stamps: Sequence[Stamp], by: int) -> tuple[Stamp, ...]:
+    """Return the stamps as they stand when ``by`` members fewer are wanted.
+
+    So many fewer warm up, whoever leaves: what else there was stays what a policy's steps count from. Of
+    those that have nobody left to count, none stays.
+    """
+    less = (replace(stamp, added=max(0, stamp.added - by)) if stamp.added else stamp for stamp in stamps)
+    return tuple(new for old, new in zip(stamps, less, strict=True) if new.added or not old.added)
 
 
 def completed(stamps: Iterable[Stamp], now: datetime) -> tuple[Stamp, ...]:

@@ -247,10 +247,10 @@ def _changed(
     """Return the group as it is to be written: the new size, and the stamps of the change."""
     new = stamps_left(policy, group, direction, after, now) if event.cooldowns_apply else ()
     change = Change(at=now, by=after - group.desired_capacity)
+    wanting = group.wanting(after)
     return replace(
-        group,
-        desired_capacity=after,
-        cooldowns=stamped(group.cooldowns, new, now),
+        wanting,
+        cooldowns=stamped(wanting.cooldowns, new, now),
         judged_at=event.tick or group.judged_at,
         changes=remembered((*group.changes, change), now),
         updated_at=now,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from chalicelib.core.capacity import Bounds
-from chalicelib.core.cooldown import Stamp
+from chalicelib.core.cooldown import Stamp, shrunk
 from chalicelib.core.errors import Invalid
 from chalicelib.core.heat import Asked, HeatTarget, require_resizable
 from chalicelib.core.ids import CredentialId, GroupId, LaunchConfigurationId, PoolId, ProjectId, RefreshId
@@ -210,6 +211,11 @@ class Group:
     def frozen(self, now: datetime) -> bool:
         """Return whether the group is frozen at ``now``."""
         return self.freeze is not None and self.freeze.holds(now)
+
+    def wanting(self, capacity: int) -> Self:
+        """Return the group with another desired capacity; members that are not wanted do not warm up."""
+        fewer = max(0, self.desired_capacity - capacity)
+        return replace(self, desired_capacity=capacity, cooldowns=shrunk(self.cooldowns, fewer))
 
     def wanted_capacity(self) -> int:
         """Return how many members to converge to: none once the group is being deleted."""

@@ -52,7 +52,7 @@ def _within(bounds: Bounds, sizes: SetSizes, group: Group, now: datetime, passed
     summary = f"The group wants {capacity} instead of {group.desired_capacity}, within {said}."
     return Decision(
         outcome=Outcome.EXECUTED,
-        group=replace(group, bounds=bounds, desired_capacity=capacity, updated_at=now),
+        group=replace(group.wanting(capacity), bounds=bounds, updated_at=now),
         explanation=Explanation(summary=summary, steps=(*passed, _passed(Rule.CHANGE, summary))),
     )
 

@@ -123,7 +123,7 @@ def dismiss(
                 f"The group wants {was.desired_capacity} members and min_size is {was.bounds.min_size}: "
                 "remove the member with replace=true, or lower min_size first.",
             )
-        new = replace(was, desired_capacity=desired, updated_at=s.now())
+        new = replace(was.wanting(desired), updated_at=s.now())
         because = f"user {caller.user_id} asked for it" + (" to be replaced" if replaced else "")
         line = activity(
             s, new, ActivityKind.GROUP_CHANGED, f"{member.name} goes: {because}.", request_id, [member_id]

@@ -15,6 +15,8 @@ from chalicelib.core.decision import Decision, Event, Guard, decide
 from chalicelib.core.execution import Outcome, Rule, Step, Verdict
 from chalicelib.core.flapping import OutCondition
 from chalicelib.core.policy import PolicyMode
+from chalicelib.core.resize import resize
+from chalicelib.core.schedule import SetSizes
 from chalicelib.core.steps import Interval, StepScaling
 from chalicelib.core.tracking import TargetTracking
 from tests.core.factories import NOW, POLICY, a_group, a_policy, a_stamp, by, seconds
@@ -63,6 +65,15 @@ def test_what_warms_up_counts_so_a_breach_that_lasts_adds_nothing_and_a_larger_o
     larger = decide(a_policy(HIGHER, cooldown_seconds=0), first, Event(breach=15), NOW + seconds(60))
     assert (larger.outcome, larger.wanted) == (Outcome.EXECUTED, 7)
     assert warming(larger.group.cooldowns, POLICY, NOW + seconds(60)) == 3
+
+
+@pytest.mark.parametrize(("left", "size"), [(7, 7), (5, 7), (4, 7), (2, 5)])
+def test_members_that_were_taken_away_do_not_warm_up(left: int, size: int) -> None:
+    """What steps count from is what was there without them, however the group came to be smaller."""
+    grown = stepped(15, desired_capacity=4).group
+    fewer = resize(SetSizes(desired_capacity=left), grown, NOW + seconds(10)).group
+    again = decide(a_policy(HIGHER, cooldown_seconds=0), fewer, Event(breach=15), NOW + seconds(20))
+    assert again.group.desired_capacity == size
 
 
 def test_the_warm_up_begins_when_the_members_are_in_service() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.capacity import Direction
-from chalicelib.core.cooldown import Stamp, completed, holding, stamped, stamps_of_change
+from chalicelib.core.cooldown import Stamp, completed, holding, shrunk, stamped, stamps_of_change
 from chalicelib.core.ids import PolicyId
 from tests.core.factories import NOW, POLICY, a_stamp, seconds
 
@@ -192,3 +192,12 @@ def test_a_stamp_keeps_the_moment_it_was_promised() -> None:
     """It is stored as a time: no policy or group is asked for its cooldown again."""
     promised: datetime = a_stamp().until
     assert a_stamp().retry_at(NOW) == promised
+
+
+@pytest.mark.parametrize(("by", "left"), [(0, [3, 1]), (1, [2]), (2, [1]), (3, []), (9, [])])
+def test_those_that_are_not_wanted_any_more_do_not_warm_up(by: int, left: list[int]) -> None:
+    holds = a_stamp(IN)
+    stamps = (a_stamp(policy_id=POLICY, added=3), holds, a_stamp(policy_id=OTHER, added=1))
+    after = shrunk(stamps, by)
+    assert [stamp.added for stamp in after if stamp.added] == left
+    assert [stamp for stamp in after if not stamp.added] == [holds]

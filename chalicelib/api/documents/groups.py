@@ -126,7 +126,7 @@ class GroupPatch(Input, kw_only=True):
         if not isinstance(self.load_balancers, UnsetType):
             pools = to_pools(self.load_balancers)
         return replace(
-            group,
+            group.wanting(given_or(self.desired_capacity, group.desired_capacity)),
             name=given_or(self.name, group.name),
             launch_configuration_id=(
                 group.launch_configuration_id if given is UNSET else LaunchConfigurationId(given)
@@ -136,7 +136,6 @@ class GroupPatch(Input, kw_only=True):
                 min_size=given_or(self.min_size, group.bounds.min_size),
                 max_size=given_or(self.max_size, group.bounds.max_size),
             ),
-            desired_capacity=given_or(self.desired_capacity, group.desired_capacity),
             cooldown_seconds=given_or(self.cooldown, group.cooldown_seconds),
             removal_order=RemovalOrder(given_or(self.removal_order, group.removal_order.value)),
             availability_zones=tuple(given_or(self.availability_zones, list(group.availability_zones))),
