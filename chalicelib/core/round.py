@@ -105,7 +105,7 @@ def conclude(
         cut_short: the round ran out of time before it ran out of steps.
         round_began_at: what had ended by then held nothing up in this round; None: ``now``.
         began_at: when a refresh's batch began that is under way; else what is under way began with the
-            group's latest change.
+            group's latest change, or with the latest request for members.
         looked: how long it took to look at the cloud.
     """
     if setback is None and plan is not None:
@@ -270,7 +270,8 @@ def _look_again(
     trouble = group.trouble
     turned_away = trouble is not None and trouble.kind in (TroubleKind.CLOUD, TroubleKind.CREDENTIAL)
     if plan is not None and plan.moves and not turned_away:
-        age = now - max(group.updated_at, began_at or group.updated_at)
+        began = (group.updated_at, began_at, plan.asked_at)
+        age = now - max(at for at in began if at is not None)
         latest = _POOLS_SOON if plan.pools.steps or plan.pools.busy or plan.pools.notes else _LOOK_LATEST
         return now + max(_LOOK_SOONEST, min(max(age / 8, _LOOKS_APART * looked), latest))
     if trouble is None or group.frozen(now):

@@ -354,6 +354,15 @@ def test_a_group_that_waits_is_not_settled_and_moves(
     assert done.moves
 
 
+def test_what_is_on_its_way_is_as_old_as_the_latest_request_for_members() -> None:
+    """The group's latest change may be long ago, when one takes the place of another."""
+    members, servers = pairs(1)
+    old, late = a_planned_member(2, requested_at=NOW - seconds(50)), a_planned_member(3)
+    assert plan_for(a_target(1), members, servers).asked_at is None
+    assert plan_for(a_target(3), [*members, old, late], servers).asked_at == late.requested_at
+    assert plan_for(a_target(4), [*members, old, late], servers).asked_at == NOW
+
+
 def test_a_group_that_may_not_create_what_it_misses_neither_moves_nor_is_settled() -> None:
     done = plan_for(a_target(2, may_create=False))
     assert (done.steps, done.moves, done.settled) == ((), False, False)

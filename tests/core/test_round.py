@@ -260,6 +260,13 @@ def test_what_moves_is_looked_at_soon_and_less_often_the_longer_it_takes(age: in
     assert after(group, MOVING).look_again_at == NOW + seconds(wait)
 
 
+def test_what_was_asked_for_just_now_is_looked_at_soon_however_long_ago_the_group_was_changed() -> None:
+    """A member that takes the place of another, or comes after a wait."""
+    group = a_group(updated_at=LONG_AGO, settled=False)
+    asked = replace(MOVING, asked_at=NOW - seconds(40))
+    assert after(group, asked).look_again_at == NOW + seconds(5)
+
+
 @pytest.mark.parametrize(("looked", "wait"), [(0.1, 1), (0.5, 2.5), (3, 15), (60, 20)])
 def test_a_look_that_takes_long_is_not_repeated_soon(looked: float, wait: float) -> None:
     group = a_group(updated_at=NOW - seconds(1))
