@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from chalicelib.core.group import TroubleKind
 from chalicelib.telemetry import METRICS
 from deploy.alarms import alarms_of
 
@@ -26,6 +27,13 @@ def test_every_metric_is_described_in_the_words_that_prometheus_gets() -> None:
         for each in METRICS
     ]
     assert re.findall(r"^\| `[A-Z]\w+` \| .*\|$", text, re.MULTILINE) == rows
+
+
+def test_what_may_keep_a_group_is_listed_where_the_line_is_described() -> None:
+    text = (DOCS / "monitoring.md").read_text(encoding="utf-8")
+    _, _, listed = text.partition("`trouble` (what keeps the group: ")
+    words = set(re.findall(r"`(\w+)`", listed.partition(")")[0]))
+    assert words == {"none", "frozen", "draining", *TroubleKind}
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
