@@ -159,12 +159,12 @@ def apply(
 
 
 def _require_made(cloudformation: Any, stack: str) -> None:
-    """Refuse a stack whose first deployment failed: CloudFormation changes it no more, and can only delete it."""
+    """Refuse a stack whose first deployment failed: CloudFormation can only delete it."""
     status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     if status in _NEVER_MADE:
         raise Refused(
-            f"The first deployment of {stack} failed ({status}), and such a stack can only be deleted. Its events "
-            "say why it failed; how to begin anew is in docs/runbook.md, 'A first deployment that fails'."
+            f"The first deployment of {stack} failed ({status}), and such a stack can only be deleted. "
+            "Its events say why; what to do is in docs/runbook.md, 'A first deployment that fails'."
         )
 
 
