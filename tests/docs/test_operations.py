@@ -34,10 +34,3 @@ def test_what_may_keep_a_group_is_listed_where_the_line_is_described() -> None:
     _, _, listed = text.partition("`trouble` (what keeps the group: ")
     words = set(re.findall(r"`(\w+)`", listed.partition(")")[0]))
     assert words == {"none", "frozen", "draining", *TroubleKind}
-
-
-def test_links_between_the_documents_lead_somewhere() -> None:
-    for name in ("runbook.md", "monitoring.md", "deploy.md", "on-premises.md"):
-        text = (DOCS / name).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([a-z0-9./-]+)\)", text):
-            assert (DOCS / target).exists(), f"{name}: {target}"
