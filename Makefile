@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat
+.PHONY: help install run test dynoxide test-store check audit test-cloud test-bundle soak soak-races mutants bench bench-heat
 .PHONY: bench-faults package deploy register uninstall token clean
 
 PYTHON ?= python3
@@ -11,6 +11,8 @@ SOURCES := app.py chalicelib dev deploy heat_plugin tests
 CLOUD_TESTS ?= tests/end_to_end tests/openstack tests/dev/test_simcloud_heat_likeness.py
 DYNOXIDE := .state/dynoxide/node_modules/@dynoxide/linux-x64/dynoxide
 DYNOXIDE_SHA256 := be909b7910d3fb552e85db10ef3c8ebae4bd35fee0f26dffdb6dfa5cc656426e
+PEOPLE_ARE_NAMED := test -n "$(OWNER_CLOUD)" -a -n "$(OTHER_CLOUD)" -a -n "$(ADMIN_CLOUD)" || { echo "Name three more \
+	entries of clouds.yaml: OWNER_CLOUD and OTHER_CLOUD, members of two projects, and ADMIN_CLOUD, who may set quotas"; exit 2; }
 export PORT
 
 help: ## say what can be made
@@ -23,6 +25,8 @@ help: ## say what can be made
 	@$(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+install: .venv/.complete ## install what everything here uses into .venv
 
 run: .venv/.complete ## run everything on this machine; OS_CLOUD=... names a real cloud, DEMO=0 skips the demo
 	@exec $(PY) -m dev.run
@@ -50,11 +54,13 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 	@build/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@build/audit/bin/pip-audit --strict --progress-spinner off -r requirements.txt
 
-test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names
+test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names, as OWNER_CLOUD, OTHER_CLOUD, ADMIN_CLOUD
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
+	@$(PEOPLE_ARE_NAMED)
 	@$(PY) -m pytest -q $(CLOUD_TESTS)
 
 test-bundle: .venv/.complete ## end-to-end tests on the packaged bundle, deployed to an AWS stand-in; OS_CLOUD=... as for test-cloud
+	@test -z "$(OS_CLOUD)" || $(PEOPLE_ARE_NAMED)
 	@E2E_ON=bundle $(PY) -m pytest -q tests/end_to_end
 
 soak: .venv/.complete ## simulate with ever other choices for SOAK_SECONDS (600)

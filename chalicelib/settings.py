@@ -66,7 +66,7 @@ class Settings:
     """All that can be set.
 
     Attributes:
-        table_prefix: what the names of our tables begin with.
+        table_prefix: what the names of our tables begin with: ``deploy.resources`` names them so.
         kms_key: id, ARN or alias of the key that seals secrets.
         public_url: what webhooks' URLs begin with; None takes it from each request.
         region: of AWS.
@@ -97,7 +97,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     stage = reader.text("STAGE", _name)
     settings = Settings(
         stage=stage,
-        table_prefix=reader.optional("TABLE_PREFIX", _name) or f"thermostat-{stage}-",
+        table_prefix=f"thermostat-{stage}-",
         queue_url=reader.text("QUEUE_URL", _url),
         kms_key=reader.text("KMS_KEY"),
         public_url=reader.optional("PUBLIC_URL", _url),

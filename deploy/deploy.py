@@ -2,7 +2,7 @@
 
 Uploads the bundle to the bucket, and makes or updates the stack ``thermostat-<stage>`` by a change set. The
 stack's parameters are taken from environment variables of the same meaning (an openrc file sets most); on an
-update, those that are not set stay as they were.
+update, those that are not set stay as they were, and those that are set to nothing are emptied.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from deploy.package import stage_name
-from deploy.parameters import PARAMETERS, halves, missing
+from deploy.parameters import PARAMETERS, Parameter, halves, missing
 
 _HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key"}
+_NEVER_MADE = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -78,16 +79,22 @@ def parameters_of(cloudformation: Any, stack: str) -> AbstractSet[str] | None:
 def parameter_values(environ: Mapping[str, str], known: AbstractSet[str]) -> list[dict[str, Any]]:
     """Return what each parameter is to be; one that is not set stays, or takes its default.
 
+    One that is set to nothing is emptied, unless a stack cannot do without it.
+
     Args:
         known: the names that the stack has already: CloudFormation knows no previous value of others.
     """
     return [
         {"ParameterKey": parameter.name, "ParameterValue": environ[parameter.variable]}
-        if environ.get(parameter.variable)
+        if _is_set(parameter, environ)
         else {"ParameterKey": parameter.name, "UsePreviousValue": True}
         for parameter in PARAMETERS
-        if parameter.name in known or environ.get(parameter.variable)
+        if parameter.name in known or _is_set(parameter, environ)
     ]
+
+
+def _is_set(parameter: Parameter, environ: Mapping[str, str]) -> bool:
+    return bool(environ.get(parameter.variable)) or (parameter.variable in environ and not parameter.needed)
 
 
 def _upload(s3: Any, package: Path, bucket: str, stack: str) -> str:
@@ -119,9 +126,12 @@ def apply(
         template: as CloudFormation takes it: its URL or its body.
 
     Raises:
-        Refused: CloudFormation does not accept it, or it would replace or drop a table or the key.
+        Refused: CloudFormation does not accept it, or it would replace or drop a table or the key; or the
+            stack was never made.
         WaiterError: CloudFormation gave up, and has rolled back.
     """
+    if exists:
+        _require_made(cloudformation, stack)
     change_set = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=f"deploy-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}",
@@ -146,6 +156,16 @@ def apply(
     cloudformation.get_waiter("stack_update_complete" if exists else "stack_create_complete").wait(
         StackName=stack
     )
+
+
+def _require_made(cloudformation: Any, stack: str) -> None:
+    """Refuse a stack whose first deployment failed: CloudFormation can only delete it."""
+    status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    if status in _NEVER_MADE:
+        raise Refused(
+            f"The first deployment of {stack} failed ({status}), and such a stack can only be deleted. "
+            "Its events say why; what to do is in docs/runbook.md, 'A first deployment that fails'."
+        )
 
 
 def _changes(cloudformation: Any, change_set: str) -> Iterator[Mapping[str, Any]]:

@@ -82,7 +82,6 @@ def test_an_empty_variable_counts_as_missing() -> None:
     ("name", "value"),
     [
         ("STAGE", "my stage"),
-        ("TABLE_PREFIX", "a/b"),
         ("QUEUE_URL", "work"),
         ("QUEUE_URL", "https://"),
         ("PUBLIC_URL", "ftp://example"),
@@ -148,7 +147,6 @@ def test_what_is_set_is_used() -> None:
     read = settings.read(
         {
             **LEAST,
-            "TABLE_PREFIX": "t-",
             "PUBLIC_URL": "https://scale.example/",
             "OS_USER_ID": "u1",
             "OS_REGION_NAME": "RegionOne",
@@ -163,7 +161,6 @@ def test_what_is_set_is_used() -> None:
             "LOG_LEVEL": "debug",
         }
     )
-    assert read.table_prefix == "t-"
     assert read.public_url == "https://scale.example"
     assert read.log_level == "DEBUG"
     assert (read.limits.quota.members, read.limits.steps_max) == (5, 7)

@@ -34,8 +34,7 @@ def tell_round(
 ) -> None:
     """Log how a round leaves ``group``, which is as the round found it."""
     now, after = s.now(), conclusion.group
-    seen, trouble = after.observed, after.trouble
-    hindrance = trouble.kind.value if trouble else "frozen" if group.frozen(now) else "none"
+    seen, trouble = after.observed, after.trouble or after.pool_trouble
     error = _error(plan, setback)
     measures: list[Measure] = [(ROUNDS, 1), (WORK_SECONDS, (now - began).total_seconds())]
     if not after.settled:
@@ -52,7 +51,7 @@ def tell_round(
         generation=group.generation,
         work="round",
         result="settled" if after.settled else "unsettled",
-        trouble=hindrance,
+        trouble=_hindrance(after, plan, now),
         reason=trouble.reason if trouble else None,
         kind=error,
         steps=len(plan.steps) if plan else 0,
@@ -82,6 +81,23 @@ LEASE_LOST = "lease_lost"
 """The round outlived its lease, and stopped."""
 ENDED = "ended"
 """The group was deleted."""
+
+
+def _hindrance(after: Group, plan: Plan | None, now: datetime) -> str:
+    """Return what keeps a group from what it wants, for the operator: ``none`` is what to be woken for.
+
+    Trouble with pools is the balancer's, whatever its kind. A drain keeps nobody else: it counts only where
+    all that are wanted serve.
+    """
+    if after.trouble is not None:
+        return after.trouble.kind.value
+    if after.pool_trouble is not None:
+        return TroubleKind.BALANCER.value
+    if after.frozen(now):
+        return "frozen"
+    complete = after.observed.in_service == after.observed.current_size == after.wanted_capacity()
+    drains = plan is not None and plan.pools.drained_at is not None
+    return "draining" if drains and complete else "none"
 
 
 def _error(plan: Plan | None, setback: Setback | None) -> TroubleKind | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
-from deploy.deploy import Refused, deploy, losses, parameter_values
+from deploy.deploy import Refused, apply, deploy, losses, parameter_values
 from deploy.package import Package
 from deploy.uninstall import uninstall
 from dev import simulated
@@ -81,6 +83,25 @@ def test_a_parameter_that_a_stack_does_not_have_yet_takes_its_default() -> None:
         {"ParameterKey": "OsAuthUrl", "UsePreviousValue": True},
         {"ParameterKey": "LogLevel", "ParameterValue": "DEBUG"},
     ]
+
+
+def test_a_parameter_that_is_set_to_nothing_is_emptied_unless_it_is_needed() -> None:
+    known = {"HttpsProxy", "OsAuthUrl"}
+    assert parameter_values({"HTTPS_PROXY": "", "OS_AUTH_URL": ""}, known) == [
+        {"ParameterKey": "OsAuthUrl", "UsePreviousValue": True},
+        {"ParameterKey": "HttpsProxy", "ParameterValue": ""},
+    ]
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"])
+def test_a_stack_whose_first_deployment_failed_is_refused_with_the_way_out(status: str) -> None:
+    """AWS would refuse it, too, without saying what to do; the stand-in does not."""
+    cloudformation = boto3.client("cloudformation", region_name="eu-central-1")
+    with Stubber(cloudformation) as aws:
+        stack = {"StackName": "s", "CreationTime": datetime.now(UTC), "StackStatus": status}
+        aws.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "s"})
+        with pytest.raises(Refused, match="A first deployment that fails"):
+            apply(cloudformation, "s", {"TemplateBody": "{}"}, [], exists=True)
 
 
 def test_without_credentials_nothing_is_tried(made: Package, monkeypatch: pytest.MonkeyPatch) -> None:

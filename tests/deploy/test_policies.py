@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from chalicelib.tables.schema import tables
-from deploy.parameters import PARAMETERS
 from deploy.policies import FUNCTIONS, KEY, QUEUE, TABLES, policy
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "deploy.md"
@@ -131,17 +130,6 @@ def test_the_documentation_has_the_same_table() -> None:
         r"^\| `[a-z-]+(?:/index/[a-z_]+)?` \|.*\|$", _section("What each function may do"), re.MULTILINE
     )
     assert found == rows
-
-
-def test_the_documentation_names_every_parameter() -> None:
-    text = _section("Parameters")
-    quotas = [each for each in PARAMETERS if each.variable.startswith("QUOTA_")]
-    assert [
-        each.variable for each in PARAMETERS if each not in quotas and f"`{each.variable}`" not in text
-    ] == []
-    assert set(re.findall(r"`(?:QUOTA)?(_[A-Z_]+)`", text)) == {
-        each.variable.removeprefix("QUOTA") for each in quotas
-    }
 
 
 def _section(title: str) -> str:

@@ -138,6 +138,35 @@ def test_what_the_cloud_does_to_a_round_is_an_error_of_its_kind_once(
     assert [values for values, _ in measured(lines, "ConvergenceLagSeconds")] == [{"trouble": kind}]
 
 
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.BROKEN])
+def test_a_group_that_its_pool_keeps_lags_apart_and_says_why(world: World, fault: Fault) -> None:
+    pool = factories.a_pool()
+    world.balancers.add_pool(pool.id)
+    world.balancers.faults.append(fault)
+    world.with_group(desired_capacity=1, load_balancers=(pool,))
+    with logged() as lines:
+        for _ in range(10):
+            world.clock.pass_(1)
+            world.round()
+    kept = [line for line in lines.said("round") if line["trouble"] == "balancer"]
+    assert kept
+    assert all(str(pool.id) in line["reason"] for line in kept)
+
+
+def test_a_long_drain_lags_apart_from_what_does_not_come(world: World) -> None:
+    pool = factories.a_pool(drain_seconds=3600)
+    world.balancers.add_pool(pool.id)
+    world.with_group(desired_capacity=2, load_balancers=(pool,))
+    world.settle()
+    want(world, desired_capacity=1)
+    with logged() as lines:
+        for _ in range(15):
+            world.clock.pass_(200)
+            world.round()
+    lags = [(values["trouble"], lag) for values, lag in measured(lines, "ConvergenceLagSeconds")]
+    assert {trouble for trouble, lag in lags if lag > 1800} == {"draining"}
+
+
 def test_a_refusal_that_still_stands_is_no_new_error(world: World) -> None:
     world.with_group(desired_capacity=1)
     world.cloud.faults.append(Fault.REFUSED)
