@@ -29,22 +29,27 @@ def bury(s: Services, lease: Lease, group: Group) -> None:
         with suppress(NotFound):
             s.schedules.delete(group.project_id, schedule.id)
     for policy in _all(lambda marker: s.policies.page(group.project_id, group.id, _PAGE, marker)):
-        delete_policy(s, group.project_id, policy.id)
+        _delete_policy(s, group.project_id, policy.id)
     intakes.end(s, group.project_id, group.id)
     s.groups.remove(lease, group)
 
 
-def delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
-    """Delete a policy's webhooks, so that no token outlives it, then the policy and what it remembers.
+def _delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
+    """Delete a policy's webhooks, for it is by the policy that they are found, then it and what it remembers.
 
     What is gone already is a success.
     """
-    for webhook in _all(lambda marker: s.webhooks.page(project_id, policy_id, _PAGE, marker)):
-        with suppress(NotFound):
-            webhooks.delete(s, project_id, webhook.id)
+    delete_webhooks(s, project_id, policy_id)
     with suppress(NotFound):
         s.policies.delete(project_id, policy_id)
     s.policy_states.delete(project_id, policy_id)
+
+
+def delete_webhooks(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
+    """Delete a policy's webhooks with their tokens; what is gone already is a success."""
+    for webhook in _all(lambda marker: s.webhooks.page(project_id, policy_id, _PAGE, marker)):
+        with suppress(NotFound):
+            webhooks.delete(s, project_id, webhook.id)
 
 
 def _all(page: Callable[[str | None], Page[T]]) -> Iterator[T]:
