@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from chalicelib.core.errors import NotFound
+from chalicelib.core import alarm_history
+from chalicelib.core.alarm import Alarm
+from chalicelib.core.errors import NotFound, Stale
 from chalicelib.core.group import Group
 from chalicelib.core.ids import PolicyId, ProjectId
+from chalicelib.core.policy import Policy
 from chalicelib.flows import alarms, intakes, webhooks
 from chalicelib.ports import Services
 from chalicelib.ports.storage import Lease, Page
@@ -32,6 +35,18 @@ def bury(s: Services, lease: Lease, group: Group) -> None:
         _delete_policy(s, group.project_id, policy.id)
     intakes.end(s, group.project_id, group.id)
     s.groups.remove(lease, group)
+
+
+def bury_missed(s: Services, watched_alarms: Iterable[Alarm], watched_policies: Iterable[Policy]) -> None:
+    """Delete what is watched of a group that is gone already.
+
+    Made a moment before its group was deleted, it was not yet in the lists that ``bury`` goes by.
+    """
+    for alarm in watched_alarms:
+        with suppress(NotFound, Stale):
+            s.alarms.delete(alarm, alarm_history.deleted(alarm, None, s.now()))
+    for policy in watched_policies:
+        _delete_policy(s, policy.project_id, policy.id)
 
 
 def _delete_policy(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
