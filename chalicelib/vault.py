@@ -1,4 +1,7 @@
-"""Secrets, encrypted by AWS KMS for one project and one id: nowhere else can they be opened."""
+"""Owners' secrets, encrypted by AWS KMS for one project and one id: nowhere else can they be opened.
+
+And our own, which Secrets Manager keeps.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws import client
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ids import ProjectId
-from chalicelib.ports.cloud import CredentialBroken
+from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -61,6 +64,22 @@ class KmsVault:
         except (BotoCoreError, ClientError) as error:
             raise _unavailable() from error
         return answer["Plaintext"].decode()
+
+
+def password(secret: str, region: str | None = None) -> str:
+    """Return the service user's password, which is the text of ``secret`` in AWS Secrets Manager.
+
+    Raises:
+        CloudUnavailable: Secrets Manager does not answer, or does not let us read it.
+    """
+    try:
+        answer = client("secretsmanager", region).get_secret_value(SecretId=secret)
+    except (BotoCoreError, ClientError) as error:
+        raise CloudUnavailable(
+            f"Thermostat cannot read its own password in Secrets Manager ({type(error).__name__}).",
+            certainly_not_done=True,
+        ) from error
+    return str(answer["SecretString"])
 
 
 def _context(project_id: ProjectId, id_: str) -> dict[str, str]:

@@ -134,5 +134,4 @@ def _password(found: Settings) -> str:
     user = found.service_user
     if user.password is not None:
         return user.password
-    answer = aws.client("secretsmanager", found.region).get_secret_value(SecretId=user.password_secret)
-    return str(answer["SecretString"])
+    return vault.password(user.password_secret or "", found.region)

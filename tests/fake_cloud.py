@@ -117,6 +117,7 @@ class FakeCloud:
         broken: raised by every call: Keystone no longer lets us in, say.
         wait: lets time pass, for what is answered late.
         changes: how many requests to change something came.
+        meanwhile: what others do while the next round looks at the cloud, which has read the members.
     """
 
     now: Callable[[], datetime]
@@ -131,11 +132,14 @@ class FakeCloud:
     orders: list[Order] = field(default_factory=list)
     deletions: int = 0
     changes: int = 0
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def resources_of(self, group_id: GroupId) -> Sequence[Resource]:
         """Return the group's servers that are listed by now."""
         self._enter()
+        while self.meanwhile:
+            self.meanwhile.pop()()
         now = self.now()
         return [m.seen(now) for m in self.machines.values() if m.group == group_id and now >= m.listed_at]
 

@@ -10,12 +10,12 @@ from chalicelib.core.activity import Activity, ActivityKind
 from chalicelib.core.alarm import Backend
 from chalicelib.core.credential import Caller
 from chalicelib.core.group import Group
-from chalicelib.core.ids import ActivityId, GroupId, ProjectId, UserId
+from chalicelib.core.ids import ActivityId, GroupId, MemberId, ProjectId, UserId
 from chalicelib.core.launch import Template
 from chalicelib.core.member import Member
 from chalicelib.core.quota import Quota
 from chalicelib.core.rates import Rates
-from chalicelib.flows import sweep
+from chalicelib.flows import groups, sweep
 from chalicelib.flows.converge import converge
 from chalicelib.ports import Limits, Services
 from chalicelib.ports.storage import GroupKey
@@ -150,6 +150,10 @@ class World:
     def members(self, group_id: GroupId = factories.GROUP) -> list[Member]:
         """Return the group's members."""
         return list(self.services.members.of_group(key(group_id)))
+
+    def protect(self, member_id: MemberId) -> None:
+        """Protect a member, as its owner does."""
+        groups.protect(self.services, CALLER, key(), member_id, protected=True, request_id="req-p")
 
     def round(self, group_id: GroupId = factories.GROUP) -> None:
         """Run one round."""

@@ -29,9 +29,13 @@ class Meters:
     seen: Mapping[Name, datetime] = field(default_factory=dict)
     fine: frozenset[str] = frozenset()
 
-    def is_news(self, names: Collection[Name], now: datetime) -> bool:
-        """Return whether samples of ``names`` at ``now`` are anything to write down."""
-        room = len(self.seen) < SERIES_MAX
+    def is_news(self, names: Collection[Name], now: datetime, keep: timedelta) -> bool:
+        """Return whether samples of ``names`` at ``now`` are anything to write down.
+
+        Args:
+            keep: as of ``seeing``, which makes room where none seems to be.
+        """
+        room = len(self.seen) < SERIES_MAX or any(now - at >= keep for at in self.seen.values())
         return any(now - self.seen[name] >= SEEN_AGAIN if name in self.seen else room for name in names)
 
     def seeing(self, names: Iterable[Name], now: datetime, keep: timedelta) -> Meters:

@@ -40,11 +40,28 @@ def create(s: Services, caller: Caller, wanted: Credential, secret: str | None) 
 
 def _of_trust(s: Services, caller: Caller, wanted: Credential) -> Credential:
     trust_id = s.identity.create_trust(caller, wanted.roles, redelegation=wanted.redelegation)
+    credential = replace(wanted, reference=trust_id)
     try:
-        return _kept(s, replace(wanted, reference=trust_id))
+        return _kept(s, credential)
     except ThermostatError:
-        _take_back(s, caller, trust_id)
+        if not _may_be_stored(s, credential):
+            _take_back(s, caller, trust_id)
         raise
+
+
+def _may_be_stored(s: Services, credential: Credential) -> bool:
+    """Return whether a row may stand for the credential's trust, though writing it seems to have failed.
+
+    The answer to a write that succeeded may be lost. A trust that is left behind does less harm than a
+    credential whose trust is gone: so it stays where this cannot be seen.
+    """
+    try:
+        stored = s.credentials.find(credential.project_id, credential.id)
+    except Unavailable:
+        told = about(project_id=credential.project_id, user_id=credential.user_id)
+        _log.warning("a trust is left, for whether its credential is stored cannot be seen", extra=told)
+        return True
+    return stored is not None and stored.reference == credential.reference
 
 
 def _with_implied_roles(s: Services, caller: Caller, wanted: Credential) -> Credential:

@@ -28,6 +28,7 @@ from chalicelib.core.policy_state import Evaluation
 from chalicelib.core.tracking import MetricKind, TargetTracking
 from chalicelib.flows import alarm_findings, measure
 from chalicelib.flows.alarm_findings import Finding, findings
+from chalicelib.flows.bury import bury_missed
 from chalicelib.flows.measure import Measured, measured, state_of
 from chalicelib.flows.nudge import key_of
 from chalicelib.flows.readings import Readings, read
@@ -90,9 +91,12 @@ def judge(
 
     decisions: dict[str, Decision] = {}
     if asked or policies:
-        with suppress(NotFound):  # the group has just ended: so will its alarms and policies
+        try:
             heard = scale_together(s, key, speak)
-            decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
+        except NotFound:  # the group is gone
+            bury_missed(s, alarms, policies)
+            return
+        decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
     _write_alarms(s, found, now, request_id)
     _remember(s, looks, decisions, now)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalicelib.core.errors import NotFound
 from chalicelib.core.ids import PolicyId, ProjectId
 from chalicelib.core.policy import Policy
 from chalicelib.flows import alarms
 from chalicelib.flows.attention import attend
-from chalicelib.flows.bury import delete_policy
+from chalicelib.flows.bury import delete_webhooks
 from chalicelib.flows.retry import as_seen, retried_unless
 from chalicelib.ports import Services
 
@@ -49,7 +50,9 @@ def change(
 
 
 def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None) -> None:
-    """Delete the policy and its webhooks.
+    """Delete the policy, then its webhooks: of one that stays, since it was changed meanwhile, nothing goes.
+
+    Should we die in between, its webhooks lead nowhere, and who asks again has them deleted.
 
     Raises:
         NotFound: there is no such policy.
@@ -57,7 +60,18 @@ def delete(s: Services, project_id: ProjectId, policy_id: PolicyId, *, generatio
         Conflict: an alarm sets it in motion. To drop the action instead would leave an alarm that fires and
             does nothing, and nobody would be told.
     """
-    policy = as_seen("policy", s.policies.get(project_id, policy_id), generation)
-    alarms.require_idle(s, project_id, policy.group_id, policy_id)
-    delete_policy(s, project_id, policy_id)
+    try:
+        policy = as_seen("policy", s.policies.get(project_id, policy_id), generation)
+        alarms.require_idle(s, project_id, policy.group_id, policy_id)
+        s.policies.delete(project_id, policy_id, generation=generation)
+    except NotFound:
+        _delete_what_is_left(s, project_id, policy_id)
+        raise
+    _delete_what_is_left(s, project_id, policy_id)
     attend(s, policy, None)
+
+
+def _delete_what_is_left(s: Services, project_id: ProjectId, policy_id: PolicyId) -> None:
+    """Delete the webhooks of a policy that is gone, and what it remembered."""
+    delete_webhooks(s, project_id, policy_id)
+    s.policy_states.delete(project_id, policy_id)

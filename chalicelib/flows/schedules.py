@@ -62,4 +62,4 @@ def delete(s: Services, project_id: ProjectId, schedule_id: ScheduleId, *, gener
         Stale: it is not at ``generation``, the one the caller saw (If-Match).
     """
     as_seen("schedule", s.schedules.get(project_id, schedule_id), generation)
-    s.schedules.delete(project_id, schedule_id)
+    s.schedules.delete(project_id, schedule_id, generation=generation)

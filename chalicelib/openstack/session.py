@@ -70,7 +70,8 @@ class ServiceUser(BaseAuthPlugin):
         A password that is not accepted is read anew for the next call: it may have been rotated since.
 
         Raises:
-            CloudUnavailable: Keystone refuses the user (which is ours to mend), or does not answer.
+            CloudUnavailable: Keystone refuses the user (which is ours to mend), or does not answer; or the
+                password cannot be read.
         """
         try:
             return twice(lambda: self._password.get_access(self.session))

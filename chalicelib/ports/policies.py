@@ -43,8 +43,13 @@ class Policies(Protocol):
     def change(self, was: Policy, new: Policy) -> Policy:
         """Write ``new`` in place of ``was``; return it at its next generation, or raise Stale."""
 
-    def delete(self, project_id: ProjectId, policy_id: PolicyId) -> None:
-        """Delete the policy and take it out of the count; idempotent only in its parts, NotFound if gone."""
+    def delete(self, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None = None) -> None:
+        """Delete the policy and take it out of the count.
+
+        Raises:
+            NotFound: it is gone.
+            Stale: it is not at ``generation``; None is any.
+        """
 
 
 class Webhooks(Protocol):

@@ -58,8 +58,15 @@ class Schedules(Protocol):
     def advance(self, was: Schedule, next_due_at: datetime | None, last_firing: LastFiring | None) -> None:
         """Write what came of firing, unless the schedule was changed, advanced or deleted since ``was``."""
 
-    def delete(self, project_id: ProjectId, schedule_id: ScheduleId) -> None:
-        """Delete the schedule and take it out of the count; NotFound if it is gone."""
+    def delete(
+        self, project_id: ProjectId, schedule_id: ScheduleId, *, generation: int | None = None
+    ) -> None:
+        """Delete the schedule and take it out of the count.
+
+        Raises:
+            NotFound: it is gone.
+            Stale: it is not at ``generation``; None is any.
+        """
 
     def due(self, shard: int, now: datetime, limit: int) -> Sequence[ScheduleKey]:
         """Return up to ``limit`` schedules of the shard that are due at ``now``, the longest due first.

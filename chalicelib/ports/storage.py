@@ -180,6 +180,9 @@ class Members(Protocol):
         stays gone: then nothing is written.
         """
 
+    def part(self, member: Member) -> bool:
+        """Write as ``update`` that a member is to go, unless it is protected; return whether it does."""
+
     def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:
         """Set whether the member may be removed to make the group smaller; return it as it is now."""
 

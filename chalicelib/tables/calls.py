@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -170,8 +171,8 @@ class Transaction:
     """An all-or-nothing write that knows, item by item, what a failed condition means.
 
     ``otherwise`` of an item makes the exception from the row as it is stored (None: there is none). When
-    several conditions fail, the item that was added first speaks. botocore gives each request a token,
-    so a request that is sent again after its answer was lost is not done twice.
+    several conditions fail, the item that was added first speaks. Each commit has one token, so what is sent
+    again, by botocore or by us, is not done twice, nor refused for what it has itself done.
     """
 
     def __init__(self, database: Database) -> None:
@@ -219,8 +220,9 @@ class Transaction:
         checks, deletes, puts, updates = (
             [item.request for item in self._items if item.kind is kind] for kind in _Kind
         )
+        token = str(uuid.uuid4())
         try:
-            perform(lambda: self._connection.transact_write_items(checks, deletes, puts, updates))
+            perform(lambda: self._connection.transact_write_items(checks, deletes, puts, updates, token))
         except TransactWriteError as error:
             sent = [item for kind in _Kind for item in self._items if item.kind is kind]
             failed = {

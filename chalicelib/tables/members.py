@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.expressions.condition import Condition
 
 from chalicelib.core.activity import Activity
 from chalicelib.core.group import Group
@@ -89,15 +89,11 @@ class MemberTable:
 
     def update(self, member: Member) -> None:
         """Write the round's part of an existing member; what is to go stays so, and gone stays gone."""
-        row = self._row(member)
-        actions = row.setting(_OF_ROUNDS)
-        condition = MemberRow.id.exists()
-        if member.state is not MemberState.DELETING:
-            condition &= MemberRow.state != MemberState.DELETING
-        if member.state not in TO_GO:
-            condition &= MemberRow.state != MemberState.DRAINING
-        with suppress(Refused):
-            perform(lambda: row.update(actions, condition))
+        self._write_if(MemberRow.id.exists(), member)
+
+    def part(self, member: Member) -> bool:
+        """Write as ``update`` that a member is to go, unless it is protected; return whether it does."""
+        return self._write_if(MemberRow.protected == False, member)  # noqa: E712  (for DynamoDB)
 
     def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:
         """Set whether the member may be removed to make the group smaller; return it as it is now."""
@@ -127,6 +123,19 @@ class MemberTable:
         """Delete the member's row; one already gone is a success."""
         row = self._row(member)
         perform(row.delete)
+
+    def _write_if(self, condition: Condition, member: Member) -> bool:
+        row = self._row(member)
+        actions = row.setting(_OF_ROUNDS)
+        if member.state is not MemberState.DELETING:
+            condition &= MemberRow.state != MemberState.DELETING
+        if member.state not in TO_GO:
+            condition &= MemberRow.state != MemberState.DRAINING
+        try:
+            perform(lambda: row.update(actions, condition))
+        except Refused:
+            return False
+        return True
 
     def _row(self, member: Member) -> MemberRow:
         return self._table.rows.of(member, group_key=joined(member.project_id, member.group_id))

@@ -63,7 +63,7 @@ class MeterTable:
     def admit(self, key: GroupKey, names: Collection[Name], now: datetime) -> Meters:
         """Return the group's meters once those of ``names`` that there is room for are in there."""
         known = self._known.get(key)
-        if known is None or known.is_news(names, now):
+        if known is None or known.is_news(names, now, self._keep):
             known = self._change(key, lambda meters: _with(meters, names, now, self._keep), now)
             self._known.put(key, known)
         return known
@@ -115,7 +115,7 @@ class MeterTable:
 
 
 def _with(meters: Meters, names: Collection[Name], now: datetime, keep: timedelta) -> Meters:
-    return meters.seeing(names, now, keep) if meters.is_news(names, now) else meters
+    return meters.seeing(names, now, keep) if meters.is_news(names, now, keep) else meters
 
 
 def _encode(meters: Meters) -> bytes:

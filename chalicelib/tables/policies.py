@@ -123,14 +123,12 @@ class PolicyTable:
         transaction.commit()
         return written
 
-    def delete(self, project_id: ProjectId, policy_id: PolicyId) -> None:
-        """Delete the policy and take it out of the count; NotFound if it is gone."""
+    def delete(self, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None = None) -> None:
+        """Delete the policy and take it out of the count; NotFound if it is gone, or Stale."""
         transaction = Transaction(self._database)
-        transaction.delete(
-            self._table.rows(project_id, policy_id),
-            PolicyRow.id.exists(),
-            lambda _: self._table.missing(policy_id),
-        )
+        row = self._table.rows(project_id, policy_id)
+        as_seen = PolicyRow.id.exists() if generation is None else PolicyRow.generation == generation
+        transaction.delete(row, as_seen, self._table.stale(policy_id))
         self._usage.count(transaction, project_id, None, policies=-1)
         transaction.commit()
 

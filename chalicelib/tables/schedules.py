@@ -139,14 +139,14 @@ class ScheduleTable:
         with suppress(Refused):
             perform(lambda: row.update(row.setting(("next_due_at", "last_firing")), as_it_was))
 
-    def delete(self, project_id: ProjectId, schedule_id: ScheduleId) -> None:
-        """Delete the schedule and take it out of the count; NotFound if it is gone."""
+    def delete(
+        self, project_id: ProjectId, schedule_id: ScheduleId, *, generation: int | None = None
+    ) -> None:
+        """Delete the schedule and take it out of the count; NotFound if it is gone, or Stale."""
         transaction = Transaction(self._database)
-        transaction.delete(
-            self._table.rows(project_id, schedule_id),
-            ScheduleRow.id.exists(),
-            lambda _: self._table.missing(schedule_id),
-        )
+        row = self._table.rows(project_id, schedule_id)
+        as_seen = ScheduleRow.id.exists() if generation is None else ScheduleRow.generation == generation
+        transaction.delete(row, as_seen, self._table.stale(schedule_id))
         self._usage.count(transaction, project_id, None, schedules=-1)
         transaction.commit()
 

@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import Forbidden
+from chalicelib.core.credential import Credential
+from chalicelib.core.errors import Forbidden, Unavailable
+from chalicelib.core.ids import CredentialId
+from chalicelib.core.quota import Quota
 from chalicelib.ports.cloud import CloudUnavailable, CredentialBroken
 from tests.api.caller import KEYSTONE_IS_OUT, SECRET, Api, Estate
+from tests.core.factories import PROJECT
+from tests.fakes import FakeCredentials
 
 PATH = "/v1/credentials"
 TRUST: dict[str, Any] = {"name": "mine", "type": "trust"}
@@ -16,6 +21,7 @@ HANDED: dict[str, Any] = {
     "application_credential_id": "ac-1",
     "application_credential_secret": SECRET,
 }
+DATABASE_IS_BUSY = Unavailable("storage.unavailable", "The database is busy.", retry_after_seconds=1)
 
 
 def test_a_trust_is_made_from_the_callers_token(api: Api) -> None:
@@ -77,6 +83,45 @@ def test_a_trust_that_exceeds_the_quota_is_taken_back(api: Api) -> None:
     with api.unchanged():
         answer = api.post(PATH, TRUST)
     assert (answer.status, answer.code) == (403, "quota.credentials_exceeded")
+
+
+def test_the_trust_of_a_credential_whose_answer_was_lost_stays(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = api.world.services.credentials
+
+    def answer_lost(new: Credential, quota: Quota) -> Credential:
+        FakeCredentials(api.world.memory).create(new, quota)
+        raise DATABASE_IS_BUSY
+
+    with monkeypatch.context() as patch:
+        patch.setattr(credentials, "create", answer_lost)
+        assert api.post(PATH, {**TRUST, "client_token": "once"}).status == 503
+    with api.unchanged():
+        again = api.post(PATH, {**TRUST, "client_token": "once"})
+    assert again.status == 201
+    stored = credentials.get(PROJECT, CredentialId(again.document["id"]))
+    assert api.world.identity.trusts == {stored.reference}
+
+
+@pytest.mark.parametrize(("look", "left"), [(None, 0), (DATABASE_IS_BUSY, 1)], ids=["seen", "not seen"])
+def test_a_trust_is_taken_back_only_where_it_is_seen_that_nothing_stands_for_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch, look: Exception | None, left: int
+) -> None:
+    looks: list[Exception | None] = [None, look]
+
+    def find(*_: object) -> None:
+        failure = looks.pop(0)
+        if failure is not None:
+            raise failure
+
+    def fail(*_: object) -> None:
+        raise DATABASE_IS_BUSY
+
+    monkeypatch.setattr(api.world.services.credentials, "find", find)
+    monkeypatch.setattr(api.world.services.credentials, "create", fail)
+    assert api.post(PATH, TRUST).status == 503
+    assert len(api.world.identity.trusts) == left
 
 
 @pytest.mark.parametrize("body", [TRUST, HANDED], ids=["trust", "application credential"])

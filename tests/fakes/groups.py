@@ -147,10 +147,17 @@ class FakeMembers(Port):
     @atomic
     def update(self, member: Member) -> None:
         stored = self._memory.members.get((*group_of(member), member.id))
-        if stored is None:
-            return
+        if stored is not None:
+            self._rewrite(stored, member)
+
+    @atomic
+    def part(self, member: Member) -> bool:
+        stored = self._memory.members.get((*group_of(member), member.id))
+        return stored is not None and not stored.protected and self._rewrite(stored, member)
+
+    def _rewrite(self, stored: Member, member: Member) -> bool:
         if stored.state in TO_GO and member.state not in TO_GO[TO_GO.index(stored.state) :]:
-            return
+            return False
         self._write(
             replace(
                 stored,
@@ -163,6 +170,7 @@ class FakeMembers(Port):
                 missing_from=member.missing_from,
             )
         )
+        return True
 
     @atomic
     def protect(self, key: GroupKey, member_id: MemberId, protected: bool) -> Member:

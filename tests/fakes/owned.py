@@ -148,8 +148,9 @@ class FakePolicies(Port):
         return written
 
     @atomic
-    def delete(self, project_id: ProjectId, policy_id: PolicyId) -> None:
-        self.get(project_id, policy_id)
+    def delete(self, project_id: ProjectId, policy_id: PolicyId, *, generation: int | None = None) -> None:
+        if generation not in (None, self.get(project_id, policy_id).generation):
+            raise Stale("policy.stale", "The policy was changed meanwhile; read it again.")
         del self._memory.policies[project_id, policy_id]
 
 

@@ -114,7 +114,7 @@ class FakeMeters(Port):
     @atomic
     def admit(self, key: GroupKey, names: Collection[Name], now: datetime) -> Meters:
         meters = self.of_group(key)
-        if meters.is_news(names, now):
+        if meters.is_news(names, now, self._keep):
             meters = self._memory.meters[key] = meters.seeing(names, now, self._keep)
         return meters
 

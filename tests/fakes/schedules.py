@@ -72,8 +72,11 @@ class FakeSchedules(Port):
             )
 
     @atomic
-    def delete(self, project_id: ProjectId, schedule_id: ScheduleId) -> None:
-        self.get(project_id, schedule_id)
+    def delete(
+        self, project_id: ProjectId, schedule_id: ScheduleId, *, generation: int | None = None
+    ) -> None:
+        if generation not in (None, self.get(project_id, schedule_id).generation):
+            raise Stale("schedule.stale", "The schedule was changed meanwhile; read it again.")
         del self._memory.schedules[project_id, schedule_id]
 
     @atomic

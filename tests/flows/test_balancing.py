@@ -111,6 +111,18 @@ def test_one_that_goes_drains_for_its_time_and_leaves_the_pool_before_its_server
     assert order == sorted(order), "the last comes first"
 
 
+def test_who_is_protected_while_a_round_is_about_to_have_it_drain_stays(world: World) -> None:
+    a_balanced_group(world, 2)
+    oldest, other = sorted(world.members(), key=lambda m: (m.created_at, m.name))
+    want(world, desired_capacity=1)
+    world.cloud.meanwhile.append(lambda: world.protect(oldest.id))
+    world.round()
+    assert the_draining(world) == []
+    assert "member_draining" not in told(world)
+    world.round()
+    assert [member.id for member in the_draining(world)] == [other.id]
+
+
 def test_a_dismissed_member_drains_and_is_replaced_meanwhile(world: World) -> None:
     a_balanced_group(world, 2)
     first = world.members()[0]

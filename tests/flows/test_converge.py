@@ -56,6 +56,35 @@ def test_a_group_gets_smaller_by_its_oldest_members(world: World) -> None:
     assert oldest.id not in {m.id for m in world.members()}
 
 
+def test_who_is_protected_while_a_round_is_about_to_remove_it_stays(world: World) -> None:
+    world.with_group(desired_capacity=2)
+    world.settle()
+    oldest = min(world.members(), key=lambda m: (m.created_at, m.name))
+    want(world, desired_capacity=1)
+    world.cloud.meanwhile.append(lambda: world.protect(oldest.id))
+    world.round()
+    assert [m.state for m in world.members()] == [MemberState.IN_SERVICE] * 2
+    assert "member_removed" not in told(world)
+    world.settle()
+    assert [m.id for m in world.members()] == [oldest.id]
+    assert list(world.cloud.machines) == [oldest.resource_id]
+
+
+def test_protection_spares_nobody_who_is_broken_or_whose_group_goes(world: World) -> None:
+    world.with_group(desired_capacity=2)
+    world.settle()
+    broken, other = world.members()
+    assert broken.resource_id
+    world.cloud.machines[broken.resource_id].forced_status = "ERROR"
+    world.cloud.meanwhile.append(lambda: world.protect(broken.id))
+    world.round()
+    assert broken.resource_id not in world.cloud.machines
+    groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id="req-2")
+    world.cloud.meanwhile.append(lambda: world.protect(other.id))
+    world.round()
+    assert world.cloud.machines == {}
+
+
 def test_a_server_deleted_behind_our_back_comes_back_within_five_minutes(world: World) -> None:
     world.with_group(desired_capacity=3)
     world.settle()

@@ -32,6 +32,7 @@ from chalicelib.flows import groups, policies, scale, watch
 from chalicelib.flows.observe import observe
 from chalicelib.flows.story import activity
 from chalicelib.ports import Share
+from chalicelib.ports.storage import Page
 from tests.core import factories
 from tests.core.factories import a_threshold, an_alarm, by
 from tests.simulation.crash import Died, Executioner, Kind, mortal
@@ -382,6 +383,35 @@ def test_who_acts_on_a_composite_by_steps_keeps_nobody_from_shrinking(world: Wor
     minutes(world, 10, 10)
     assert size(world) == 2
     assert {e.outcome for e in executions(world)} == {Outcome.NO_DATA, Outcome.EXECUTED}
+
+
+class Lagging:
+    """A table whose index of groups does not have what is new yet."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def page(self, *_: Any) -> Page[Any]:
+        return Page((), None)
+
+
+def test_what_was_made_a_moment_before_its_group_ended_is_deleted_once_it_is_judged(world: World) -> None:
+    out = policy(world, "out", TRACKING)
+    world.services.webhooks.create(factories.a_webhook(policy_id=out.id), QUOTA)
+    alarm(world)
+    s = world.services
+    world.services = replace(s, policies=Lagging(s.policies), alarms=Lagging(s.alarms))
+    groups.delete(world.services, CALLER, factories.GROUP, generation=None, request_id="req-2")
+    world.settle()
+    assert (world.memory.groups, len(world.memory.policies), len(world.memory.alarms)) == ({}, 1, 1)
+    world.services = s
+    judge(world)
+    used = s.usage.of_project(factories.PROJECT)
+    assert (used.policies, used.alarms, used.webhooks) == (0, 0, 0)
+    assert world.memory.policy_states == {}
 
 
 def test_one_groups_trouble_keeps_no_other_from_being_judged(world: World) -> None:

@@ -321,13 +321,28 @@ def test_another_configuration_helps_out_of_failing_builds(fleet: Fleet) -> None
 def test_protected_members_are_left_and_it_says_how_many(fleet: Fleet) -> None:
     fleet.ready()
     kept = fleet.members()[1].id
-    groups.protect(fleet.services, CALLER, key(), kept, protected=True, request_id="req-4")
+    fleet.protect(kept)
     assert fleet.begin(batch_size=2).remaining == 2
     done = fleet.run()
     assert (done.status, done.spared, done.replaced) == ("succeeded", 1, 2)
     assert done.status_reason == "1 protected member was left as before."
     assert [member.id for member in fleet.of(factories.CONFIGURATION)] == [kept]
     assert fleet.group().observed.outdated == 1
+
+
+def test_who_is_protected_while_a_batch_begins_stays(fleet: Fleet) -> None:
+    fleet.ready()
+    before = {member.id for member in fleet.members()}
+
+    def protect_all() -> None:
+        for id_ in before:
+            fleet.protect(id_)
+
+    fleet.begin()
+    fleet.cloud.meanwhile.append(protect_all)
+    done = fleet.run()
+    assert (done.status, done.spared, done.replaced) == ("succeeded", 3, 0)
+    assert {member.id for member in fleet.members()} == before
 
 
 def test_if_so_asked_members_of_the_right_configuration_are_replaced_too(fleet: Fleet) -> None:

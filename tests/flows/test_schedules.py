@@ -26,7 +26,7 @@ from chalicelib.ports import Services
 from chalicelib.ports.schedules import ScheduleKey
 from tests.core import factories
 from tests.core.factories import GROUP, NOW, POLICY, PROJECT, a_policy, a_schedule, a_stamp
-from tests.simulation.crash import Died, Executioner, mortal
+from tests.simulation.crash import Died, Executioner, Kind, Mishap, mortal
 from tests.world import CALLER, World
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -481,6 +481,23 @@ def test_a_schedule_is_changed_and_deleted_as_it_was_seen(world: World) -> None:
     schedules.delete(s, PROJECT, id_, generation=2)
     with pytest.raises(NotFound):
         schedules.delete(s, PROJECT, id_, generation=None)
+
+
+@pytest.mark.parametrize("call", range(2))
+def test_a_schedule_that_is_changed_while_it_is_deleted_as_it_was_seen_stays(world: World, call: int) -> None:
+    schedule = planned(world)
+    s, id_ = world.services, schedule.id
+
+    def rename() -> None:
+        schedules.change(s, PROJECT, id_, lambda was: replace(was, name="new"), generation=None)
+
+    executioner = Executioner(meanwhile=rename)
+    late = mortal(s, executioner)
+    executioner.invoke(
+        lambda: schedules.delete(late, PROJECT, id_, generation=1), Mishap(call, kind=Kind.STALLS)
+    )
+    assert executioner.struck
+    assert s.schedules.get(PROJECT, id_).name == "new"
 
 
 def test_a_schedule_that_would_never_fire_is_not_made_but_the_same_request_finds_it(world: World) -> None:

@@ -124,6 +124,22 @@ def test_our_own_user_being_refused_lets_nobody_in(sim: Site) -> None:
         keystone.authenticate(sim.token())
 
 
+def test_while_our_own_password_cannot_be_read_nobody_is_let_in(sim: Site) -> None:
+    passwords = iter([None, sim.password])
+
+    def read() -> str:
+        password = next(passwords)
+        if password is None:
+            raise CloudUnavailable("Its password cannot be read.", certainly_not_done=True)
+        return password
+
+    service_user = ServiceUser(sim.settings, read)
+    keystone = Keystone(service_user, Delegations(service_user, PlainVault()))
+    with pytest.raises(Unavailable, match="cannot be read"):
+        keystone.authenticate(sim.token())
+    assert keystone.authenticate(sim.token())
+
+
 def test_our_own_token_being_revoked_is_not_noticed_by_callers(sim: Site, cloud: SimCloud) -> None:
     keystone = sim.keystone(kept_seconds=0)
     keystone.authenticate(sim.token())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
@@ -20,6 +20,8 @@ from chalicelib.core.ids import ProjectId
 from chalicelib.tables.calls import Refused, perform
 from chalicelib.tables.database import Database
 from chalicelib.tables.usage import UsageTable
+from tests.core.factories import a_credential
+from tests.tables.storage import QUOTA, in_dynamodb
 
 
 def client_error(code: str, *reasons: str | None) -> VerboseClientError:
@@ -89,6 +91,28 @@ def test_what_is_not_tried_again(error: Exception, becomes: type[Exception]) -> 
     with pytest.raises(becomes):
         perform(call)
     assert len(tries) == 1
+
+
+def test_a_commit_that_is_tried_again_is_not_refused_for_what_it_did_itself(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB says so of a request that botocore sent again while the first one was still being done."""
+    done = database.connection.dispatch
+    first: list[str] = []
+
+    def dispatch(operation: str, request: dict[str, Any]) -> Any:
+        answer = done(operation, request)
+        if operation == "TransactWriteItems" and not first:
+            first.append(operation)
+            raise TransactWriteError("in progress", client_error("TransactionInProgressException"))
+        return answer
+
+    monkeypatch.setattr(database.connection, "dispatch", dispatch)
+    storage = in_dynamodb(database)
+    new = a_credential(project_id=storage.project)
+    assert storage.credentials.create(new, QUOTA) == new
+    assert first
+    assert storage.usage.of_project(storage.project).credentials == 1
 
 
 def test_a_database_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

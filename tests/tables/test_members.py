@@ -105,6 +105,23 @@ def test_protection_is_set_and_lifted(storage: Storage) -> None:
         storage.members.protect(key_of(group), MemberId("none"), True)
 
 
+def test_who_is_protected_does_not_part(storage: Storage) -> None:
+    group = storage.a_stored_group()
+    (member,) = planned(storage, group)
+    draining = replace(member, state=MemberState.DRAINING, deleting_because="surplus", draining_since=NOW)
+    storage.members.protect(key_of(group), member.id, True)
+    assert not storage.members.part(draining)
+    assert storage.members.get(key_of(group), member.id) == replace(member, protected=True)
+    storage.members.protect(key_of(group), member.id, False)
+    assert storage.members.part(draining)
+    assert storage.members.get(key_of(group), member.id) == draining
+    assert storage.members.part(going(member))
+    assert not storage.members.part(draining), "what is deleted does not drain"
+    storage.members.strike(member)
+    assert not storage.members.part(going(member))
+    assert not storage.members.of_group(key_of(group))
+
+
 def going(member: Member) -> Member:
     return replace(member, state=MemberState.DELETING, deleting_because="requested")
 

@@ -52,6 +52,13 @@ def test_a_series_that_went_silent_makes_room(storage: Storage) -> None:
     assert storage.meters.admit(key, {CPU}, later).seen == {CPU: later}
 
 
+def test_series_that_all_went_silent_make_room_for_others_that_alone_come(storage: Storage) -> None:
+    key = key_of(storage)
+    storage.meters.admit(key, {(f"m{number}", ()) for number in range(SERIES_MAX)}, NOW)
+    assert CPU not in storage.meters.admit(key, {CPU}, _end(NOW) - seconds(1)).seen
+    assert storage.meters.admit(key, {CPU}, _end(NOW)).seen.keys() == {CPU}
+
+
 def test_that_a_series_is_still_there_is_noted_each_hour(storage: Storage) -> None:
     key = key_of(storage)
     for passed, noted in ((0, 0), (3599, 0), (3600, 3600), (3700, 3600)):

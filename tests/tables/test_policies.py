@@ -89,6 +89,20 @@ def test_policies_are_counted(storage: Storage) -> None:
     assert storage.usage.of_project(storage.project).policies == 1
 
 
+def test_a_policy_is_deleted_only_as_it_was_seen(storage: Storage) -> None:
+    storage.a_stored_group()
+    was = storage.a_stored_policy()
+    storage.policies.change(was, replace(was, name="new"))
+    with pytest.raises(Stale):
+        storage.policies.delete(storage.project, was.id, generation=1)
+    assert storage.policies.get(storage.project, was.id).name == "new"
+    assert storage.usage.of_project(storage.project).policies == 1
+    storage.policies.delete(storage.project, was.id, generation=2)
+    with pytest.raises(NotFound):
+        storage.policies.delete(storage.project, was.id, generation=2)
+    assert storage.usage.of_project(storage.project).policies == 0
+
+
 def test_a_policy_is_deleted_once(storage: Storage) -> None:
     storage.a_stored_group()
     policy = storage.a_stored_policy()

@@ -108,6 +108,20 @@ def test_schedules_are_counted(storage: Storage) -> None:
     assert storage.usage.of_project(storage.project).schedules == 1
 
 
+def test_a_schedule_is_deleted_only_as_it_was_seen(storage: Storage) -> None:
+    storage.a_stored_group()
+    was = stored(storage)
+    storage.schedules.change(was, replace(was, name="new"))
+    with pytest.raises(Stale):
+        storage.schedules.delete(storage.project, was.id, generation=1)
+    assert storage.schedules.get(storage.project, was.id).name == "new"
+    assert storage.usage.of_project(storage.project).schedules == 1
+    storage.schedules.delete(storage.project, was.id, generation=2)
+    with pytest.raises(NotFound):
+        storage.schedules.delete(storage.project, was.id, generation=2)
+    assert storage.usage.of_project(storage.project).schedules == 0
+
+
 def test_a_schedule_is_deleted_once(storage: Storage) -> None:
     storage.a_stored_group()
     schedule = stored(storage)
