@@ -93,12 +93,22 @@ def judge(
     if asked or policies:
         try:
             heard = scale_together(s, key, speak)
-        except NotFound:  # the group is gone
+        except NotFound:
+            if not _is_gone(s, key):
+                raise
             bury_missed(s, alarms, policies)
             return
         decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
     _write_alarms(s, found, now, request_id)
     _remember(s, looks, decisions, now)
+
+
+def _is_gone(s: Services, key: GroupKey) -> bool:
+    try:
+        s.groups.get(key.project_id, key.group_id)
+    except NotFound:
+        return True
+    return False
 
 
 def _looks(s: Services, group: Group, policies: Sequence[Policy], readings: Readings) -> Sequence[_Look]:

@@ -171,8 +171,9 @@ class Transaction:
     """An all-or-nothing write that knows, item by item, what a failed condition means.
 
     ``otherwise`` of an item makes the exception from the row as it is stored (None: there is none). When
-    several conditions fail, the item that was added first speaks. Each commit has one token, so what is sent
-    again, by botocore or by us, is not done twice, nor refused for what it has itself done.
+    several conditions fail, the item that was added first speaks. What is sent again while it is not known
+    whether it was done, by botocore or by us, has the token of before: it is not done twice, nor refused for
+    what it has itself done.
     """
 
     def __init__(self, database: Database) -> None:
@@ -221,8 +222,18 @@ class Transaction:
             [item.request for item in self._items if item.kind is kind] for kind in _Kind
         )
         token = str(uuid.uuid4())
+
+        def write() -> None:
+            nonlocal token
+            try:
+                self._connection.transact_write_items(checks, deletes, puts, updates, token)
+            except TransactWriteError as error:
+                if error.cancellation_reasons:  # it was not done: the next try is another one
+                    token = str(uuid.uuid4())
+                raise
+
         try:
-            perform(lambda: self._connection.transact_write_items(checks, deletes, puts, updates, token))
+            perform(write)
         except TransactWriteError as error:
             sent = [item for kind in _Kind for item in self._items if item.kind is kind]
             failed = {
