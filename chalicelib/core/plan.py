@@ -37,7 +37,7 @@ class Plan:
         turn: what the refresh comes to, while one runs.
         stuck: what the cloud said of what was to go and could not; none while the group is frozen.
         pools: what is due in the group's pools, and what keeps it from that.
-        asked_at: when the latest of the members that are on their way was asked for, in this round or before.
+        asked_at: when the latest member was asked for, in this round or before.
     """
 
     steps: tuple[Step, ...]
@@ -99,7 +99,7 @@ def plan(target: Target, scene: Scene, now: datetime) -> Plan:
         turn=turn_,
         stuck=going.stuck if target.may_act else (),
         pools=pools,
-        asked_at=now if coming else max((s.member.requested_at for s in by_fate[Fate.BUILDS]), default=None),
+        asked_at=now if coming else max((s.member.requested_at for s in sights), default=None),
     )
 
 

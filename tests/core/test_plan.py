@@ -312,7 +312,13 @@ def test_the_plan_for_a_settled_group_is_empty(order: RemovalOrder, zones: tuple
     members, servers = pairs(1, 2, 3)
     target = a_target(3, removal_order=order, availability_zones=zones)
     assert plan_for(target, members, servers) == Plan(
-        steps=(), settled=True, moves=False, current_size=3, in_service=3, failed_builds=()
+        steps=(),
+        settled=True,
+        moves=False,
+        current_size=3,
+        in_service=3,
+        failed_builds=(),
+        asked_at=max(member.requested_at for member in members),
     )
 
 
@@ -354,11 +360,12 @@ def test_a_group_that_waits_is_not_settled_and_moves(
     assert done.moves
 
 
-def test_what_is_on_its_way_is_as_old_as_the_latest_request_for_members() -> None:
+def test_what_moves_is_as_old_as_the_latest_request_for_members() -> None:
     """The group's latest change may be long ago, when one takes the place of another."""
     members, servers = pairs(1)
     old, late = a_planned_member(2, requested_at=NOW - seconds(50)), a_planned_member(3)
-    assert plan_for(a_target(1), members, servers).asked_at is None
+    assert plan_for(a_target(0)).asked_at is None
+    assert plan_for(a_target(1), members, servers).asked_at == members[0].requested_at
     assert plan_for(a_target(3), [*members, old, late], servers).asked_at == late.requested_at
     assert plan_for(a_target(4), [*members, old, late], servers).asked_at == NOW
 
