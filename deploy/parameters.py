@@ -79,6 +79,11 @@ PARAMETERS = (
         pattern=_NUMBER,
     ),
     Parameter(
+        variable="SHARDS",
+        says="In how many parts all is swept and judged each minute; 8 if empty. May grow, never shrink.",
+        pattern=_NUMBER,
+    ),
+    Parameter(
         variable="LOG_LEVEL",
         says="INFO if empty.",
         pattern="DEBUG|INFO|WARNING|ERROR|CRITICAL",

@@ -190,7 +190,6 @@ def test_every_setting_is_a_parameter_or_left_out_for_a_reason() -> None:
     by_chalice_or_lambda = {"STAGE", "AWS_REGION", "AWS_DEFAULT_REGION"}
     never_in_a_template = {"OS_PASSWORD"}
     no_such_file_in_the_bundle = {"OS_CACERT"}
-    fixed_with_the_resources = {"SHARDS"}
     matched_to_the_functions_time = {"STEPS_MAX", "ROUND_SECONDS", "LEASE_SECONDS", "ADOPTION_SECONDS"}
     the_rate_of_the_tick = {"TICK_SECONDS"}
     read_by_those_who_connect = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
@@ -198,7 +197,6 @@ def test_every_setting_is_a_parameter_or_left_out_for_a_reason() -> None:
         by_chalice_or_lambda
         | never_in_a_template
         | no_such_file_in_the_bundle
-        | fixed_with_the_resources
         | matched_to_the_functions_time
         | the_rate_of_the_tick
     )
