@@ -57,7 +57,7 @@ audit: ## ask PyPI's advisories about what is deployed; uses the network
 test-cloud: .venv/.complete ## end-to-end tests on the real cloud that OS_CLOUD names, as OWNER_CLOUD, OTHER_CLOUD, ADMIN_CLOUD
 	@test -n "$(OS_CLOUD)" || { echo "Name the service user's entry in clouds.yaml: OS_CLOUD=..."; exit 2; }
 	@$(PEOPLE_ARE_NAMED)
-	@$(PY) -m pytest -q --durations=10 $(CLOUD_TESTS)
+	@$(PY) -m pytest -q $(CLOUD_TESTS)
 
 test-bundle: .venv/.complete ## end-to-end tests on the packaged bundle, deployed to an AWS stand-in; OS_CLOUD=... as for test-cloud
 	@test -z "$(OS_CLOUD)" || $(PEOPLE_ARE_NAMED)
