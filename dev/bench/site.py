@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import random
@@ -13,12 +14,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from chalice.test import Client as Functions
 
+from chalicelib import wiring
 from chalicelib.core.ids import GroupId
 from chalicelib.core.member import group_tag
 from dev import simulated
@@ -237,9 +240,13 @@ def functions_here(stack: Stack) -> Iterator[Here]:
     with _environment(stack.environment):
         sqs = boto3.client("sqs")
         decided, empty = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("decided", "empty"))
-        with _environment({"QUEUE_URL": decided}):
+        with _environment({"QUEUE_URL": decided}), Path(os.devnull).open("w") as nowhere:
             from app import app  # noqa: PLC0415  (its settings are those of the environment)
 
+            wiring.settings()  # has the logs configured: lines are made, for that takes time, and not shown
+            for handler in logging.getLogger("chalicelib").handlers:
+                assert isinstance(handler, logging.StreamHandler)
+                handler.setStream(nowhere)
             with Functions(app) as functions:
                 yield Here(functions, empty)
 
