@@ -73,13 +73,18 @@ class Orchestration:
         return f"/stacks/{name}/{made['id']}"
 
     def until(self, path: str, status: str, *, within_seconds: float = 150) -> Document:
-        """Return a stack once it has ``status``; StackFailed once it has failed otherwise, or in the end."""
+        """Return a stack once it has ``status``; StackFailed once it has failed otherwise, or in the end.
+
+        One that is to be rolled back has failed first.
+        """
         end = time.monotonic() + within_seconds
         while True:
             stack: Document = self.ask("GET", path)["stack"]
             if stack["stack_status"] == status:
                 return stack
-            if stack["stack_status"].endswith("_FAILED") or time.monotonic() > end:
+            rolls_back = status.startswith("ROLLBACK") and not stack["stack_status"].startswith("ROLLBACK")
+            failed = stack["stack_status"].endswith("_FAILED") and not rolls_back
+            if failed or time.monotonic() > end:
                 raise StackFailed(f"{stack['stack_status']}: {stack['stack_status_reason']}")
             time.sleep(0.5)
 

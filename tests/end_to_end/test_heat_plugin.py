@@ -22,7 +22,7 @@ from dev.stack import Stack
 from tests.deployed import Deployed
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
 from tests.end_to_end.proxy import Lost, losing_answers
-from tests.end_to_end.site import Party, Site
+from tests.end_to_end.site import Party, Site, is_going
 from tests.end_to_end.telemetry import Telemetry, seconds_since
 
 pytestmark = pytest.mark.timeout(600)
@@ -147,7 +147,7 @@ def left_of(owner: Party) -> list[Document]:
     """Return what the project still has in our tables, and servers of the tests' groups in Nova."""
     documents = [each for noun in NOUNS for each in owner.api.get(f"/v1/{noun}")[noun.replace("-", "_")]]
     servers = [s for s in owner.cloud.compute.servers() if NAME in s.name]
-    return documents + [{"server": s.name} for s in servers if s.task_state != "deleting"]
+    return documents + [{"server": s.name} for s in servers if not is_going(s)]
 
 
 def test_the_example_makes_servers_scales_by_its_urls_keeps_its_size_and_leaves_nothing(

@@ -10,7 +10,7 @@ import pytest
 
 from dev.client import Document
 from tests.end_to_end.conftest import launch
-from tests.end_to_end.site import Party, Site
+from tests.end_to_end.site import Party, Site, is_going
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -43,7 +43,7 @@ def members_of(owner: Party, pool: Document) -> dict[str, Document]:
 
 def addresses_of(owner: Party, group: Document) -> set[str]:
     servers = owner.cloud.compute.servers(tags=f"thermostat:group:{group['id']}")
-    shown = [server for server in servers if server.task_state != "deleting"]
+    shown = [server for server in servers if not is_going(server)]
     return {each["addr"] for s in shown for network in s.addresses.values() for each in network}
 
 

@@ -7,10 +7,11 @@ import uuid
 
 import pytest
 
+from dev.beside_heat.place import until
 from dev.client import Document, Refused, call_hook
 from tests.at_once import at_once
 from tests.end_to_end.conftest import ON_BUNDLE, MakeGroup, launch
-from tests.end_to_end.site import Party, Site
+from tests.end_to_end.site import Party, Site, is_going
 
 pytestmark = pytest.mark.timeout(600)  # a real cloud builds fifty servers in its own time
 
@@ -158,6 +159,7 @@ def test_a_quota_is_filled_then_said_and_looking_again_goes_on(
 ) -> None:
     quota = f"/os-quota-sets/{owner.project_id}"
     before = where.admin.compute.get(quota).json()["quota_set"]["instances"]
+    until(lambda: not any(map(is_going, owner.cloud.compute.servers())))  # they count, as long as they go
     in_use = len(list(owner.cloud.compute.servers()))
     where.admin.compute.put(quota, json={"quota_set": {"instances": in_use + 2, "force": True}})
     try:
