@@ -276,7 +276,8 @@ def test_suspend_freezes_and_switches_off_and_resume_undoes_it(make_web: MakeWeb
     assert (web.group["status"], web.show("policies", "out")["mode"]) == ("frozen", "disabled")
     assert "is suspended" in web.group["freeze"]["reason"]
     web.done("resume")
-    assert (web.group["status"], web.show("policies", "out")["mode"]) == ("active", "active")
+    assert (web.group["freeze"], web.show("policies", "out")["mode"]) == (None, "active")
+    web.resized(2)
 
 
 def test_check_tells_what_is_missing_and_an_update_makes_it_good(
