@@ -18,9 +18,9 @@ TOPIC_ARN = (
 OLDEST = timedelta(hours=1)
 """An alarm that reaches us later than this is history; an old message that is played again, too."""
 
-_URL = re.compile(
-    r"https://sns\.[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?(:443)?/[\x21-\x7e]{0,2048}"
-)
+_HOST = r"https://sns\.[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(\.cn)?(:443)?"
+_URL = re.compile(_HOST + r"/[\x21-\x7e]{0,2048}")
+_CERTIFICATE = re.compile(_HOST + r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
 
 
 class SnsType(StrEnum):
@@ -87,5 +87,8 @@ def is_amazons(url: str) -> bool:
 
 
 def is_certificate(url: str) -> bool:
-    """Return whether a URL can be that of SNS's certificate."""
-    return is_amazons(url) and re.search(r"/[A-Za-z0-9_-]+\.pem\Z", url) is not None
+    """Return whether a URL can be that of SNS's certificate.
+
+    The whole of it counts: SNS's API answers at the same host, and what a query has it say may quote anybody.
+    """
+    return _CERTIFICATE.fullmatch(url) is not None

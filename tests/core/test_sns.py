@@ -8,6 +8,8 @@ from chalicelib.core.sns import TOPIC_ARN, SnsMessage, is_amazons, is_certificat
 from chalicelib.intake import sns
 from tests.sns_messages import CERTIFICATE_URL, SUBSCRIBE_URL, TOPIC, envelope, subscription
 
+PEM = CERTIFICATE_URL.rpartition("/")[2]
+
 
 def message(document: dict[str, str]) -> SnsMessage:
     found = sns.parse(document, {})
@@ -52,9 +54,9 @@ def test_what_is_not_signed_is_not_in_the_text() -> None:
     "url",
     [
         CERTIFICATE_URL,
-        "https://sns.us-gov-west-1.amazonaws.com/a.pem",
-        "https://sns.cn-north-1.amazonaws.com.cn/a.pem",
-        "https://sns.ap-southeast-2.amazonaws.com:443/a.pem",
+        f"https://sns.us-gov-west-1.amazonaws.com/{PEM}",
+        f"https://sns.cn-north-1.amazonaws.com.cn/{PEM}",
+        f"https://sns.ap-southeast-2.amazonaws.com:443/{PEM}",
     ],
 )
 def test_urls_of_sns(url: str) -> None:
@@ -66,21 +68,21 @@ def test_urls_of_sns(url: str) -> None:
     "url",
     [
         "",
-        "http://sns.eu-central-1.amazonaws.com/a.pem",
+        f"http://sns.eu-central-1.amazonaws.com/{PEM}",
         "https://sns.eu-central-1.amazonaws.com",
-        "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
-        "https://sns.eu-central-1.amazonaws.com@evil.example/a.pem",
-        "https://evil.example/sns.eu-central-1.amazonaws.com/a.pem",
-        "https://evil.example#sns.eu-central-1.amazonaws.com/a.pem",
-        "https://user:pass@sns.eu-central-1.amazonaws.com/a.pem",
-        "https://sns.eu-central-1.amazonaws.com:8443/a.pem",
-        "https://sns.eu-central-1.amazonaws.com\\@evil.example/a.pem",
-        "https://sns.amazonaws.com/a.pem",
-        "https://s3.eu-central-1.amazonaws.com/a.pem",
-        "https://sns.evil.amazonaws.com/a.pem",
-        "https://sns.eu-central-1.amazonaws.com/a.pem\n",
-        "https://sns.eu-central-1.amazonaws.com\t/a.pem",
-        "https://sns.eu-central-1xamazonaws.com/a.pem",
+        f"https://sns.eu-central-1.amazonaws.com.evil.example/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com@evil.example/{PEM}",
+        f"https://evil.example/sns.eu-central-1.amazonaws.com/{PEM}",
+        f"https://evil.example#sns.eu-central-1.amazonaws.com/{PEM}",
+        f"https://user:pass@sns.eu-central-1.amazonaws.com/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com:8443/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com\\@evil.example/{PEM}",
+        f"https://sns.amazonaws.com/{PEM}",
+        f"https://s3.eu-central-1.amazonaws.com/{PEM}",
+        f"https://sns.evil.amazonaws.com/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com/{PEM}\n",
+        f"https://sns.eu-central-1.amazonaws.com\t/{PEM}",
+        f"https://sns.eu-central-1xamazonaws.com/{PEM}",
     ],
 )
 def test_urls_of_others(url: str) -> None:
@@ -88,10 +90,23 @@ def test_urls_of_others(url: str) -> None:
     assert not is_certificate(url)
 
 
-def test_a_certificate_is_a_pem() -> None:
-    assert is_amazons(SUBSCRIBE_URL)
-    assert not is_certificate(SUBSCRIBE_URL)
-    assert not is_certificate("https://sns.eu-central-1.amazonaws.com/?x=a.pem")
+@pytest.mark.parametrize(
+    "url",
+    [
+        SUBSCRIBE_URL,
+        "https://sns.eu-central-1.amazonaws.com/?x=a.pem",
+        f"https://sns.eu-central-1.amazonaws.com/?Action=GetEndpointAttributes&EndpointArn=arn&x=/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com/{PEM}?x",
+        f"https://sns.eu-central-1.amazonaws.com/{PEM}#x",
+        f"https://sns.eu-central-1.amazonaws.com/a/{PEM}",
+        f"https://sns.eu-central-1.amazonaws.com/..//{PEM}",
+        "https://sns.eu-central-1.amazonaws.com/a.pem",
+    ],
+)
+def test_what_sns_says_elsewhere_is_no_certificate(url: str) -> None:
+    """It may quote what somebody had it keep, with a certificate among it."""
+    assert is_amazons(url)
+    assert not is_certificate(url)
 
 
 @pytest.mark.parametrize(
