@@ -147,7 +147,7 @@ class AlarmTable:
         row = self._row(written)
         transaction = Transaction(self._database)
         unchanged = AlarmRow.generation == was.generation
-        transaction.update(row, row.setting(_CHANGING), unchanged, self._table.stale(was.id))
+        transaction.update(row, row.rewriting(_CHANGING), unchanged, self._table.stale(was.id))
         self._require_policies(transaction, new, new.actions - was.actions)
         if entry is not None:
             transaction.put(alarm_history_row(self._database, entry))

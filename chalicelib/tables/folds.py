@@ -25,7 +25,7 @@ from chalicelib.core.series import Series
 from chalicelib.tables.calls import Refused, Transaction, perform, put, query
 from chalicelib.tables.database import Database
 from chalicelib.tables.fold_rows import decode_fold, decode_hour, encode_fold, encode_hour
-from chalicelib.tables.rows import Row, joined
+from chalicelib.tables.rows import Row, joined, require_known
 
 _FEW = 4
 """So many folds are written one by one, which is the cheapest."""
@@ -207,7 +207,7 @@ class FoldTable:
         request = {
             "TableName": self._rows.Meta.table_name,
             "KeyConditionExpression": "series_key = :series AND place BETWEEN :first AND :last",
-            "ProjectionExpression": "place, #data",
+            "ProjectionExpression": "place, #data, v",
             "ExpressionAttributeNames": {"#data": "data"},  # a word of DynamoDB's own
             "ExpressionAttributeValues": {
                 ":series": {"S": series_key(series)},
@@ -219,7 +219,10 @@ class FoldTable:
         }
         if limit is not None:
             request["Limit"] = limit
-        return [(item["place"]["S"], item["data"]["B"]) for item in query(self._database, request)]
+        items = query(self._database, request)
+        for item in items:
+            require_known(item)
+        return [(item["place"]["S"], item["data"]["B"]) for item in items]
 
 
 def _following(stored: FoldRow | None, fold: Fold) -> tuple[Fold, int] | str:

@@ -89,7 +89,7 @@ def rewrite(transaction: Transaction, table: Table[GroupRow, Group], was: Group,
     row = table.rows.of(written, due_at=new.updated_at)
     transaction.update(
         row,
-        row.setting({*_WANTED, "due_at"}),
+        row.rewriting({*_WANTED, "due_at"}),
         GroupRow.generation == was.generation,
         table.stale(was.id),
     )

@@ -123,7 +123,7 @@ class RefreshTable:
         row = self._row(written)
         transaction = Transaction(self._database)
         unchanged = RefreshRow.generation == old.generation
-        transaction.update(row, row.setting(_WANTED), unchanged, self._table.stale(old.id))
+        transaction.update(row, row.rewriting(_WANTED), unchanged, self._table.stale(old.id))
         rewrite(transaction, self._groups, was, group)
         transaction.put(activity_row(self._database, activity))
         transaction.commit()

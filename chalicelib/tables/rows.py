@@ -133,13 +133,13 @@ class Row(Model):
 
     @classmethod
     def from_raw_data(cls, data: dict[str, Any]) -> Self:
-        """Return the row of an item; Unavailable if a later release wrote it, which would be misread."""
-        _require_known(data)
+        """Return the row of an item; NewerRelease if a later release wrote it otherwise."""
+        require_known(data)
         return super().from_raw_data(data)
 
     def deserialize(self, attribute_values: dict[str, dict[str, Any]]) -> None:
-        """Take what an update left in an item; Unavailable if a later release wrote that."""
-        _require_known(attribute_values)
+        """Take what an update left in an item; NewerRelease if a later release wrote that."""
+        require_known(attribute_values)
         super().deserialize(attribute_values)
 
     @classmethod
@@ -155,7 +155,7 @@ class Row(Model):
     @classmethod
     def held(cls, item: Mapping[str, Any], type_: type[V]) -> V:
         """Return the value an item holds, as ``from_raw_data(item).to(type_)`` in a third of its time."""
-        _require_known(item)
+        require_known(item)
         values = {}
         for name, attribute_name, attribute, optional in _places(cls, type_):
             raw = item.get(attribute_name)
@@ -166,6 +166,14 @@ class Row(Model):
             if value is not None or not optional:
                 values[name] = value
         return type_(**values)
+
+    def rewriting(self, names: Iterable[str]) -> list[Action]:
+        """Return the actions that write these attributes, and what they are written as.
+
+        They want a condition by which nobody has written the row since this release read it: else they
+        could call what a later one wrote its own.
+        """
+        return self.setting(sorted({*names, "row_format"}))
 
     def setting(self, names: Iterable[str]) -> list[Action]:
         """Return the actions that write these attributes of the row; one that is None is removed."""
@@ -191,13 +199,21 @@ def _has_default(field: Field[Any]) -> bool:
     return field.default is not MISSING or field.default_factory is not MISSING
 
 
-def _require_known(item: Mapping[str, Any]) -> None:
-    if int(item.get("v", _FIRST)["N"]) > FORMAT:
-        raise Unavailable(
+class NewerRelease(Unavailable):
+    """A row was written in a format that this release does not know, and would misread."""
+
+    def __init__(self) -> None:
+        super().__init__(
             "storage.newer_release",
             "This was written by a later release of the service than the one that answers.",
             retry_after_seconds=30,
         )
+
+
+def require_known(item: Mapping[str, Any]) -> None:
+    """Raise NewerRelease if a later release wrote the item in another format."""
+    if int(item.get("v", _FIRST)["N"]) > FORMAT:
+        raise NewerRelease
 
 
 def joined(owner: str, id_: str) -> str:

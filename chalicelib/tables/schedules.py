@@ -126,7 +126,7 @@ class ScheduleTable:
         row = self._row(written)
         transaction = Transaction(self._database)
         unchanged = ScheduleRow.generation == was.generation
-        transaction.update(row, row.setting(sorted(names)), unchanged, self._table.stale(was.id))
+        transaction.update(row, row.rewriting(names), unchanged, self._table.stale(was.id))
         if new.action != was.action:
             self._require_policy(transaction, new)
         transaction.commit()

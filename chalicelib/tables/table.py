@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pynamodb.attributes import Attribute
@@ -11,13 +13,15 @@ from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from chalicelib.ports.storage import Page
 from chalicelib.tables.calls import Transaction, perform, query
 from chalicelib.tables.database import Database
-from chalicelib.tables.rows import Row
+from chalicelib.tables.rows import NewerRelease, Row
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 R = TypeVar("R", bound=Row)
 V = TypeVar("V", bound="DataclassInstance")
+
+_log = logging.getLogger(__name__)
 
 
 class Table(Generic[R, V]):
@@ -102,7 +106,19 @@ class Table(Generic[R, V]):
         }
         items = query(self._database, request)
         marker = str(items[limit - 1][key]["S"]) if len(items) > limit else None
-        return Page(tuple(self.rows.held(item, self._value) for item in items[:limit]), marker)
+        values = []
+        for item in items[:limit]:
+            with self.later_ones_apart():
+                values.append(self.rows.held(item, self._value))
+        return Page(tuple(values), marker)
+
+    @contextmanager
+    def later_ones_apart(self) -> Iterator[None]:
+        """Pass over what a later release wrote in another format, among the rows of many projects."""
+        try:
+            yield
+        except NewerRelease:
+            _log.warning("passed over: a later release wrote this %s", self._spoken)
 
     def missing(self, id_: str) -> NotFound:
         """Return the error for an id that is not there."""

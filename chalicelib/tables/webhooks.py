@@ -148,7 +148,7 @@ class WebhookTable:
         if new.source != was.source:
             names, unchanged = names | _OF_SOURCE, unchanged & _source_is(was.source)
         transaction = Transaction(self._database)
-        transaction.update(row, row.setting(sorted(names)), unchanged, self._table.stale(was.id))
+        transaction.update(row, row.rewriting(names), unchanged, self._table.stale(was.id))
         self._index(transaction, was, written)
         transaction.commit()
         return written
@@ -174,7 +174,10 @@ class WebhookTable:
         query = self._table.rows.query
         late = WebhookRow.overdue_at <= now
         rows = perform(lambda: list(query(shard, late, index_name="overdue", limit=limit)))
-        found = (self._table.find(row.project_id, row.id) for row in rows)
+        found = []
+        for row in rows:
+            with self._table.later_ones_apart():
+                found.append(self._table.find(row.project_id, row.id))
         return [webhook for webhook in found if webhook is not None]
 
     def delete(self, project_id: ProjectId, webhook_id: WebhookId) -> None:
