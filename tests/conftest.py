@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -27,6 +28,21 @@ class ByCost(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in DEAR_TO_START if nodeid.startswith(folder)), nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """See that every test has a name of its own: of those that share one, only one is run by ``-n``.
+
+    schemathesis names its tests by their operations, and pytest leaves that out of their ids.
+    """
+    for item in items:
+        _, bracket, operation = item.name.partition("[")
+        if bracket and item.id.params is None:
+            item._id = item.id.with_params(operation.removesuffix("]"))
+    twice = [id_ for id_, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"several tests have this name: {twice[0]}")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
