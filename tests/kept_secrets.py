@@ -25,6 +25,8 @@ SHORTEST_CHARACTERS = 10
 _IN_URL = re.compile(r"/v1/(?:hooks/(?:alarms/[^/]+/[^/]+/)?|intake/)([A-Za-z0-9_-]{43})")
 _SECRET_FIELDS = {"secret", "application_credential_secret", "key", "password"}
 
+_EVERY_RECORDS = vars(logging.makeLogRecord({})).keys()
+
 _FOUND = pytest.StashKey[list[str]]()
 
 _secrets: set[str] = set()
@@ -107,12 +109,17 @@ def _around(text: str, secret: str) -> str:
 
 
 def _keeping(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    """Return what makes a log's records as ``make`` does, and keeps what they say; each sentence once."""
+    """Return ``Logger.makeRecord`` that keeps what is said, in fields as well; each sentence once.
+
+    A factory of records would not do: fields are put into a record after it was made.
+    """
     formatter = logging.Formatter()
 
     def keeping(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
         _said.add(record.getMessage())
+        fields = {name: value for name, value in vars(record).items() if name not in _EVERY_RECORDS}
+        _said.update(text for _, text in _texts(fields))
         if record.exc_info and record.exc_info[0] is not None:
             _said.add(formatter.formatException(record.exc_info))
         return record
@@ -123,7 +130,7 @@ def _keeping(make: Callable[..., logging.LogRecord]) -> Callable[..., logging.Lo
 def pytest_configure(config: pytest.Config) -> None:
     """Keep what is logged from now on; of our own, at every level."""
     config.stash[_FOUND] = []
-    logging.setLogRecordFactory(_keeping(logging.getLogRecordFactory()))
+    logging.Logger.makeRecord = _keeping(logging.Logger.makeRecord)  # type: ignore[method-assign]
     logging.getLogger("chalicelib").setLevel(logging.DEBUG)
 
 

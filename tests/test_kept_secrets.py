@@ -18,6 +18,9 @@ LEAKS = {
         logging.getLogger("chalicelib.x").info("a-secret-of-a-test")
         keep("a-secret-of-a-test")
     """,
+    "in a field": """
+        logging.getLogger("chalicelib.x").info("refused", extra=about(reason=keep("a-secret-of-a-test")))
+    """,
     "in an exception": """
         try:
             raise ValueError(keep("a-secret-of-a-test"))
@@ -51,6 +54,7 @@ def run(directory: Path, body: str, *options: str) -> subprocess.CompletedProces
     """Run a test of this body under the plugin."""
     (directory / "test_it.py").write_text(
         "import logging\n"
+        "from chalicelib.telemetry import about\n"
         "from dev.simcloud import SimCloud\n"
         "from tests.kept_secrets import keep, keep_all_of, keep_in, watch\n\n\n"
         "def test_something(tmp_path):\n" + body
