@@ -9,12 +9,17 @@ out the function's own role, is never a cloud; and the operator may say which ho
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from keystoneauth1.exceptions import ClientException
 from requests import Response
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""What a NAT64 translates to the IPv4 address in its last bytes (RFC 6052)."""
 _METADATA_V6 = ipaddress.ip_address("fd00:ec2::254")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -53,15 +58,31 @@ def stay_there(response: Response, *_arguments: object, **_named: object) -> Non
 
 
 def _is_no_clouds(host: str) -> bool:
+    return any(
+        each.is_link_local or each.is_unspecified or each.is_multicast or each == _METADATA_V6
+        for each in _addresses(host)
+    )
+
+
+def _addresses(host: str) -> tuple[Address, ...]:
+    """Return the address that a host is, with the one that it stands for; none where it is a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return any(
-        each.is_link_local or each.is_unspecified or each.is_multicast or each == _METADATA_V6
-        for each in (address, inner or address)
-    )
+        return _as_resolvers_read_it(host)
+    if isinstance(address, ipaddress.IPv4Address):
+        return (address,)
+    translated = ipaddress.IPv4Address(address.packed[-4:]) if address in _TRANSLATED else None
+    inner = address.ipv4_mapped or address.sixtofour or translated
+    return (address, inner) if inner else (address,)
+
+
+def _as_resolvers_read_it(host: str) -> tuple[Address, ...]:
+    """Return the address that is no name to them: one number, hexadecimal, or with fewer dots."""
+    try:
+        return (ipaddress.IPv4Address(socket.inet_aton(host)),)
+    except OSError:
+        return ()
 
 
 def _place(parts: SplitResult) -> tuple[str, str | None, int | None]:

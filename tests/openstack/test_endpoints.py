@@ -25,6 +25,7 @@ GROUP = GroupId("9f1c2a34-0000-4000-8000-000000000001")
         "http://127.0.0.1:8774/compute",
         "https://[2001:db8::1]:8774/v2.1",
         "http://controller:8774/v2.1",
+        "http://[64:ff9b::a00:5]:8774/v2.1",
     ],
 )
 def test_a_cloud_may_be_anywhere_else(url: str) -> None:
@@ -39,6 +40,12 @@ def test_a_cloud_may_be_anywhere_else(url: str) -> None:
         "http://[fd00:ec2::254]/latest",
         "http://[fe80::1]/",
         "http://[::ffff:169.254.169.254]/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+        "http://[2002:a9fe:a9fe::1]/",
+        "http://2852039166/",
+        "http://0xa9fea9fe/",
+        "http://0251.254.169.254/",
+        "http://169.254.43518/",
         "http://0.0.0.0:9001/2018-06-01/runtime/invocation/next",
         "http://[::]/",
         "http://224.0.0.1/",
