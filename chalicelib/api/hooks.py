@@ -18,6 +18,7 @@ from chalicelib.api.operation import Access, Reply, operation
 from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.ids import PolicyId
 from chalicelib.flows import hooks as flow
+from chalicelib.flows import rates
 from chalicelib.flows.webhooks import of_token
 from chalicelib.intake import notification
 
@@ -79,14 +80,18 @@ def put_to_hook(call: Call, token: str) -> Reply:
     content_types=("*/*",),
 )
 def greet_hook(call: Call, token: str) -> Reply:
-    """Tell a sender of CloudEvents that it may call this webhook, as often as it likes."""
-    of_token(call.services, _token(token))
+    """Tell a sender of CloudEvents that it may call this webhook, and how often a minute."""
+    webhook = of_token(call.services, _token(token))
+    rates.admit_hook(call.services, webhook.project_id, token)
     origin = call.headers.get("webhook-request-origin")
     allowed = {"Allow": "OPTIONS, POST, PUT"}
     if origin is not None:
         if not _ORIGIN.fullmatch(origin):
             raise Invalid("request.origin", "WebHook-Request-Origin is the name of a host.")
-        allowed |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+        allowed |= {
+            "WebHook-Allowed-Origin": origin,
+            "WebHook-Allowed-Rate": str(call.services.limits.rates.webhook),
+        }
     return Reply(None, 200, allowed)
 
 

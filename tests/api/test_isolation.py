@@ -185,7 +185,7 @@ def test_who_needs_no_token_of_keystone_has_one_of_ours_or_learns_nothing() -> N
 
 @pytest.mark.parametrize("described", [each for each in ALL if each.is_open and each.parameters], ids=str)
 def test_a_token_opens_its_own_door_only(api: Api, estate: Estate, described: Described) -> None:
-    """Any other token of ours is none there, nor is one of Keystone's; nor the right one on another thing."""
+    """Any other token of ours is none there, nor is one of Keystone's."""
     theirs = {"token": estate.intake_token, "intake_token": estate.token}
     for put in (theirs, dict.fromkeys(theirs, NO_SUCH_TOKEN), dict.fromkeys(theirs, MEMBER)):
         path = described.path.format_map({**dict.fromkeys(described.parameters, NO_SUCH_ID), **put})

@@ -39,6 +39,15 @@ def test_a_webhook_that_is_called_too_often_is_refused_until_the_minute_is_over(
     assert api.post(hook, token=None).status == 202
 
 
+def test_the_handshake_of_cloudevents_counts_as_a_call(api: Api, estate: Estate) -> None:
+    limit(api, webhook=2)
+    hook, asked = estate.path(HOOK), {"WebHook-Request-Origin": "eventgrid.azure.net"}
+    greeted = api.request("OPTIONS", hook, token=None, headers=asked)
+    assert (greeted.status, greeted.headers["webhook-allowed-rate"]) == (200, "2")
+    assert api.post(hook, token=None).status == 202
+    assert api.request("OPTIONS", hook, token=None, headers=asked).status == 429
+
+
 def test_a_refused_delivery_comes_again_and_is_then_decided_once(api: Api, estate: Estate) -> None:
     limit(api, webhook=1)
     hook, named = estate.path(HOOK), {"Idempotency-Key": "e-1"}

@@ -12,13 +12,13 @@ from chalicelib.core.alarm import Alarm, AlarmHook, AlarmState
 from chalicelib.core.alarm_history import AlarmEvent
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Execution, Outcome
-from chalicelib.core.ids import PolicyId, ProjectId
+from chalicelib.core.ids import AlarmId, PolicyId, ProjectId, UserId
 from chalicelib.core.notice import Notice
 from chalicelib.core.token import hash_of
 from chalicelib.flows import notices
 from tests.core import factories
 from tests.core.aodh_alarms import an_aodh_alarm
-from tests.world import CALLER, World
+from tests.world import CALLER, QUOTA, World
 
 OUT, IN, LAST = PolicyId("policy-out"), PolicyId("policy-in"), PolicyId("policy-last")
 TOKEN = "t" * 43
@@ -146,8 +146,16 @@ def test_a_policy_that_is_gone_is_passed_over(world: World) -> None:
 
 def test_a_hook_is_found_by_its_project_alarm_and_token_together(world: World) -> None:
     s = world.services
+    other = replace(
+        ALARM, id=AlarmId("other"), hook=AlarmHook(sha256=hash_of("y" * 43), sealed_token="sealed")
+    )
+    s.alarms.create(other, QUOTA, alarm_history.created(other, UserId("user-1"), ALARM.created_at))
     assert notices.alarm_of_hook(s, ALARM.project_id, ALARM.id, TOKEN) == ALARM
-    for project_id, token in ((ALARM.project_id, "x" * 43), (ProjectId("other"), TOKEN)):
+    for project_id, alarm_id, token in (
+        (ALARM.project_id, ALARM.id, "x" * 43),
+        (ProjectId("other"), ALARM.id, TOKEN),
+        (ALARM.project_id, other.id, TOKEN),
+    ):
         with pytest.raises(NotFound) as unknown:
-            notices.alarm_of_hook(s, project_id, ALARM.id, token)
+            notices.alarm_of_hook(s, project_id, alarm_id, token)
         assert unknown.value.code == "autoscaling.webhook.unknown"
