@@ -52,6 +52,11 @@ class BareDecision:
         self._dynamodb.transact_write_items(**transaction)
         self._sqs.send_message_batch(**self._send.parameters)
 
+    def least(self, transaction: Mapping[str, Any]) -> None:
+        """Make two of the calls alone: read the group, and write what was decided."""
+        self._dynamodb.get_item(**self._group.parameters)
+        self._dynamodb.transact_write_items(**transaction)
+
 
 def _read_before(reads: list[AwsCall], write: AwsCall) -> AwsCall:
     """Return the read of the row that the transaction updates."""
