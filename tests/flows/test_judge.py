@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.core import alarm_history
 from chalicelib.core.activity import ActivityKind
-from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, TimeConstraint
+from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, ThresholdRule, TimeConstraint
 from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
@@ -111,6 +111,11 @@ def remembered(world: World, id_: str) -> PolicyState:
 
 HIGH = a_threshold(threshold=80, evaluation_periods=2, datapoints_to_alarm=2)
 LOW = a_threshold(threshold=20, comparison=Comparison.LT, evaluation_periods=2, datapoints_to_alarm=2)
+
+
+def at_once(rule: ThresholdRule) -> ThresholdRule:
+    """Return the rule so that one datapoint is enough."""
+    return replace(rule, evaluation_periods=1, datapoints_to_alarm=1)
 
 
 def test_an_alarm_asks_its_policy_in_every_tick_that_it_lasts(world: World) -> None:
@@ -306,6 +311,41 @@ def test_alarms_and_target_tracking_come_to_one_change(world: World) -> None:
     by_source = {e.source: e.outcome for e in executions(world)}
     assert by_source["policy:track"] is Outcome.EXECUTED
     assert by_source["alarm:alarm-1"] in (Outcome.OUTVOTED, Outcome.WOULD_FLAP)
+
+
+@pytest.mark.parametrize("minutes_passed", [1, 3])
+def test_an_alarm_may_set_target_tracking_in_motion_which_looks_at_its_metric(
+    world: World, minutes_passed: int
+) -> None:
+    tracking = policy(world, "track", TRACKING)
+    alarm(world, rule=at_once(HIGH), alarm_actions=(tracking.id,))
+    minutes(world, *[90] * minutes_passed)
+    by_alarm = [e for e in executions(world) if e.source == "alarm:alarm-1"]
+    assert by_alarm[0].outcome is Outcome.EXECUTED
+    assert by_alarm[0].capacity_after == 5
+    assert {e.outcome for e in by_alarm[1:]} <= {Outcome.EXECUTED, Outcome.NO_CHANGE}
+    last = remembered(world, "track").last
+    assert last is not None
+    assert last.decided == size(world)
+
+
+def test_target_tracking_that_an_alarm_asks_keeps_nobody_from_shrinking_that_agrees(world: World) -> None:
+    in_ = policy(world, "in", by(-1))
+    tracking = policy(world, "track", replace(TRACKING, into=Behavior(stabilization_seconds=0)))
+    alarm(world, rule=at_once(LOW), alarm_actions=(in_.id, tracking.id))
+    minutes(world, 10)
+    assert size(world) == 2
+
+
+def test_a_forecast_that_an_alarm_asks_and_that_is_not_there_yet_keeps_nobody_from_shrinking(
+    world: World,
+) -> None:
+    in_ = policy(world, "in", by(-1))
+    foresee = policy(world, "foresee", Predictive(metric="cpu", target=60, act=True))
+    alarm(world, rule=at_once(LOW), alarm_actions=(in_.id, foresee.id))
+    minutes(world, 10)
+    assert size(world) == 2
+    assert [e.outcome for e in executions(world) if e.policy_id == "foresee"] == [Outcome.NO_DATA]
 
 
 def daily(hour: int) -> float:
