@@ -586,6 +586,27 @@ def test_hours_and_minutes_of_one_series_are_read_apart(world: World) -> None:
     assert max(reads.spans) < timedelta(hours=6), "of a day of hours, minutes are read only behind the last"
 
 
+def test_an_alarm_of_days_waits_until_all_hours_there_are_have_been_made(world: World) -> None:
+    """Four days of samples are four calls' worth of hours; the last three hours are read as minutes."""
+    in_ = policy(world, "in", by(-1))
+    midnight = world.clock.now.replace(hour=0, minute=0, second=1)
+    for hour in range(4 * 24):
+        world.clock.now = midnight + timedelta(hours=hour, minutes=30)
+        report(world, 10)
+    whole_day = replace(at_once(LOW), statistic="sum", period_seconds=86_400, threshold=24 * 3 * 10)
+    alarm(world, "less", rule=whole_day, alarm_actions=(in_.id,))
+    alarm(world, "at least", rule=replace(whole_day, comparison=Comparison.GE))
+    world.clock.now = midnight + timedelta(days=4)
+    states = []
+    for _ in range(5):
+        judge(world)
+        states.append((state(world, "less"), state(world, "at least")))
+        world.clock.pass_(60)
+    unknown = AlarmState.INSUFFICIENT_DATA
+    assert states == [(unknown, unknown)] * 3 + [(AlarmState.OK, AlarmState.ALARM)] * 2
+    assert (size(world), executions(world)) == (3, [])
+
+
 class Counted(Broken):
     """Folds that remember how far back minutes were read."""
 
