@@ -18,7 +18,7 @@ from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, 
 from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
-from chalicelib.core.forecast import Predictive
+from chalicelib.core.forecast import Predictive, forecast
 from chalicelib.core.group import Group, Observed
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, UserId
 from chalicelib.core.pace import Behavior
@@ -371,6 +371,33 @@ def test_a_forecast_asks_for_members_before_they_are_needed(world: World) -> Non
     made = remembered(world, "foresee").forecast
     assert made is not None
     assert made.reason is None
+
+
+def test_a_forecast_is_held_against_each_hour_that_passes_as_it_was_foreseen_at_its_beginning(
+    world: World,
+) -> None:
+    """The load is another in each hour, so a forecast of three hours ago would be told from the last."""
+    policy(world, "foresee", Predictive(metric="cpu", target=60))
+    midnight = world.clock.now.replace(hour=0, minute=0, second=1)
+    foreseen = {}
+    for hour in range(2 * 24 + 6):
+        for minute in (1, 30, 59):  # as an hour begins, those that ended are not compressed yet
+            world.clock.now = midnight + timedelta(hours=hour, minutes=minute - 1)
+            judge(world)
+            world.clock.pass_(30)
+            report(world, 20.0 + hour)
+        made = remembered(world, "foresee").forecast
+        assert made is not None
+        if made.hours:
+            foreseen[made.hours[0].hour] = made.hours[0].load
+    past = remembered(world, "foresee").past
+    loads = {midnight.replace(second=0) + timedelta(hours=hour): 60.0 + 3 * hour for hour in range(53)}
+    assert {each.hour: each.actual for each in past} == dict([*loads.items()][24:])
+    assert {each.hour: each.foreseen for each in past}.items() <= foreseen.items()
+    assert past[-1].day_before == loads[past[-1].hour - timedelta(days=1)]
+    last = remembered(world, "foresee").forecast
+    assert last is not None
+    assert last.hours == forecast([*loads.items()], last.made_at).hours, "made of all hours that ended"
 
 
 def test_a_forecast_that_only_shows_itself_changes_nothing(world: World) -> None:
