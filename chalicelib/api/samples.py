@@ -144,8 +144,12 @@ def list_metrics(call: Call, group_id: str) -> Reply:
 
 
 def _observe(call: Call, key: GroupKey, body: bytes, batch: Batch) -> Observed:
-    """Count the samples; the sender's own name of the request counts more than what is in it."""
-    name = call.headers.get("idempotency-key") or hashlib.sha256(body).hexdigest()
+    """Count the samples; the sender's own name of the request counts more than what is in it.
+
+    A body without any time says the same each time that the same is counted anew, so it names nothing.
+    """
+    known_by = hashlib.sha256(body).hexdigest() if batch.timed else call.services.new_id()
+    name = call.headers.get("idempotency-key") or known_by
     if len(name) > _BATCH_ID_MAX_CHARACTERS:
         raise Invalid(
             "samples.batch_id", f"Idempotency-Key has at most {_BATCH_ID_MAX_CHARACTERS} characters."

@@ -30,7 +30,7 @@ def require_valid(alarm: Alarm) -> None:
         case ThresholdRule() as rule:
             _require_threshold(rule)
         case CompositeRule() as rule:
-            composite.parse(rule.expression)
+            composite.require_small(composite.parse(rule.expression))
             if alarm.backend is not Backend.BUILTIN:
                 raise Invalid("alarm.backend", "A composite of our alarms is evaluated by us: builtin.")
     for actions in (alarm.alarm_actions, alarm.ok_actions, alarm.insufficient_data_actions):

@@ -22,6 +22,8 @@ from chalicelib.core.ids import AlarmId
 DEPTH_MAX = 8
 OPERANDS_MAX = 20
 ALARMS_MAX = 20
+PLACES_MAX = 100
+"""How often alarms are named in one composite, the same one more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ def parse(text: str) -> Expression:
     if len(referenced(expression)) > ALARMS_MAX:
         raise _malformed(f"refers to more than {ALARMS_MAX} alarms")
     return expression
+
+
+def require_small(expression: Expression) -> None:
+    """Refuse with Invalid one that names alarms in more than 100 places.
+
+    One that was stored before there was this limit is parsed and judged all the same.
+    """
+    if _places(expression) > PLACES_MAX:
+        raise _malformed(f"names alarms in more than {PLACES_MAX} places")
 
 
 def referenced(expression: Expression) -> frozenset[AlarmId]:
@@ -164,6 +175,16 @@ def _parsed(tree: Any, depth: int) -> Expression:
             return Some(tuple(_parsed(each, depth - 1) for each in operands))
         case _:
             raise _malformed(f'takes an id for "alarm", and 1 to {OPERANDS_MAX} operands for "and" and "or"')
+
+
+def _places(expression: Expression) -> int:
+    match expression:
+        case Fires():
+            return 1
+        case Not(of):
+            return _places(of)
+        case Every(of) | Some(of):
+            return sum(map(_places, of))
 
 
 def _malformed(what: str) -> Invalid:

@@ -32,6 +32,8 @@ _EXTRA_PERIODS = 2
 _SILENT_PERIODS = 3
 _SILENT_AT_LEAST = timedelta(minutes=5)
 _VALUES_SHOWN = 10
+_REASON_MAX_CHARACTERS = 1024
+"""It stands in the alarm's row, beside all else; of a composite it could be of any length."""
 
 _BREACHES: Mapping[Comparison, Callable[[float, float], bool]] = {
     Comparison.GT: operator.gt,
@@ -144,11 +146,16 @@ def judged(
         return replace(
             alarm,
             state=judgement.state,
-            state_reason=judgement.reason,
+            state_reason=_within_its_row(judgement.reason),
             state_changed_at=now,
             silent_since=silent_since,
         )
     return alarm if silent_since == alarm.silent_since else replace(alarm, silent_since=silent_since)
+
+
+def _within_its_row(reason: str) -> str:
+    too_long = len(reason) > _REASON_MAX_CHARACTERS
+    return f"{reason[: _REASON_MAX_CHARACTERS - 1]}…" if too_long else reason
 
 
 def _mark(rule: ThresholdRule, point: Datapoint | None) -> _Mark:

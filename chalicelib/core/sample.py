@@ -36,6 +36,7 @@ class Sample:
         source: what the sender calls the server it is about, by id or by name; None: the group as a whole.
         dimensions: sorted by name.
         counter: the value only grows (and starts again at zero); its growth is what means something.
+        timed: the sender said when it was; False where the time is taken from when it came.
     """
 
     metric: str
@@ -44,6 +45,7 @@ class Sample:
     source: str | None = None
     dimensions: tuple[tuple[str, str], ...] = ()
     counter: bool = False
+    timed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +69,8 @@ class Batch:
     samples: tuple[tuple[int, Sample], ...]
     rejected: tuple[Rejection, ...] = ()
     batch_id: str | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether any sample says when it was: if not, the same again cannot be told from a new one."""
+        return any(sample.timed for _, sample in self.samples)

@@ -66,8 +66,12 @@ def need_of(alarm: Alarm) -> Need | None:
 
 
 def findings(s: Services, alarms: Sequence[Alarm], readings: Readings) -> Sequence[Finding]:
-    """Judge the alarms of one group: those over metrics first, then those over other alarms."""
-    found = [_over_metric(alarm, alarm.rule, readings) for alarm in alarms if _is_threshold(alarm)]
+    """Judge the alarms of one group: those over metrics first, then those over other alarms.
+
+    One whose hours are still being made is left as it is, and asks nobody: a part of a day is no day.
+    """
+    over_metrics = [alarm for alarm in alarms if _is_threshold(alarm)]
+    found = [finding for alarm in over_metrics if (finding := _over_metric(alarm, alarm.rule, readings))]
     composites = [alarm for alarm in alarms if not _is_threshold(alarm)]
     if not composites:
         return found
@@ -98,10 +102,12 @@ def _is_threshold(alarm: Alarm) -> bool:
     return isinstance(alarm.rule, ThresholdRule)
 
 
-def _over_metric(alarm: Alarm, rule: ThresholdRule | CompositeRule, readings: Readings) -> Finding:
+def _over_metric(alarm: Alarm, rule: ThresholdRule | CompositeRule, readings: Readings) -> Finding | None:
     need = need_of(alarm)
     assert need is not None
     assert isinstance(rule, ThresholdRule)
+    if readings.lacks_hours(need):
+        return None
     points = readings.points(need)
     new = judged(alarm, points, {}, readings.now)
     known = [point.value for point in points if point is not None]

@@ -18,6 +18,7 @@ from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.alarm_history import found as history_of
 from chalicelib.core.decision import Decision, Event
 from chalicelib.core.errors import NotFound, Stale
+from chalicelib.core.execution import Outcome
 from chalicelib.core.flapping import OutCondition, out_condition_of
 from chalicelib.core.fold import period_of
 from chalicelib.core.forecast import Predictive
@@ -98,7 +99,9 @@ def judge(
                 raise
             bury_missed(s, alarms, policies)
             return
-        decisions = {voice.policy.id: decision for voice, decision in heard if voice.quiet}
+        # A metric policy that alarms ask, too, has several: remembered is the one that changed the group.
+        in_order = sorted(heard, key=lambda each: each[1].outcome is Outcome.EXECUTED)
+        decisions = {voice.policy.id: decision for voice, decision in in_order}
     _write_alarms(s, found, now, request_id)
     _remember(s, looks, decisions, now)
 

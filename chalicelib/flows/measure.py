@@ -24,7 +24,7 @@ from chalicelib.core.policy import Policy
 from chalicelib.core.policy_state import PolicyState
 from chalicelib.core.series import Series, Statistic
 from chalicelib.core.tracking import MetricKind, Observation, TargetTracking, observed
-from chalicelib.flows.hours import HOURS_MAX, compress
+from chalicelib.flows.hours import HOURS_MAX, compress, ended_hours
 from chalicelib.flows.nudge import key_of
 from chalicelib.flows.readings import Need, Readings, read
 from chalicelib.ports import Services
@@ -148,7 +148,7 @@ def _with_forecast(
     series = _series(policy, rule)
     if compress(s, series, now) == HOURS_MAX:
         return state
-    hours = s.folds.read_hours(series, now - timedelta(hours=HISTORY_HOURS), now)
+    hours = ended_hours(s, series, now - timedelta(hours=HISTORY_HOURS), now)
     history = [(hour.start, hour.load) for hour in hours]
     past = state.past if state.forecast is None else verified(state.past, state.forecast, history, now)
     return replace(state, forecast=forecast(history, now), past=past)

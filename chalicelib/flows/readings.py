@@ -12,7 +12,7 @@ from chalicelib.core.fold import HOUR_SECONDS, Fold, Hour, period_of
 from chalicelib.core.ids import MemberId
 from chalicelib.core.series import Series, Statistic
 from chalicelib.core.statistics import by_member, datapoints, reaching_back
-from chalicelib.flows.hours import compress
+from chalicelib.flows.hours import HOURS_MAX, compress
 from chalicelib.ports import Services
 
 _HOUR = timedelta(seconds=HOUR_SECONDS)
@@ -45,6 +45,11 @@ class Readings:
 
     now: datetime
     _folds: Mapping[tuple[Series, bool], Sequence[Fold]]
+    _behind: frozenset[Series] = frozenset()
+
+    def lacks_hours(self, need: Need) -> bool:
+        """Return whether hours that ``need`` reads are not made yet: parts would look whole."""
+        return need.of_hours and need.series in self._behind
 
     def points(self, need: Need) -> tuple[Datapoint | None, ...]:
         """Return the latest periods that are complete, the oldest first."""
@@ -71,7 +76,9 @@ def read(s: Services, needs: Iterable[Need], now: datetime) -> Readings:
     alike: defaultdict[tuple[Series, bool], list[Need]] = defaultdict(list)
     for need in needs:
         alike[need.series, need.of_hours].append(need)
-    return Readings(now, {place: _folds(s, *place, of, now) for place, of in alike.items()})
+    behind = {series for series, of_hours in alike if of_hours and compress(s, series, now) == HOURS_MAX}
+    folds = {place: _folds(s, *place, of, now) for place, of in alike.items()}
+    return Readings(now, folds, frozenset(behind))
 
 
 def _folds(
@@ -80,7 +87,6 @@ def _folds(
     since = min(need.since(now) for need in needs)
     if not of_hours:
         return s.folds.read(series, since, now)
-    compress(s, series, now)
     hours = s.folds.read_hours(series, period_of(since, HOUR_SECONDS), now)
     behind = hours[-1].start + _HOUR if hours else since
     minutes = s.folds.read(series, max(behind, since, period_of(now, HOUR_SECONDS) - _MINUTES_READ), now)

@@ -15,6 +15,7 @@ from chalicelib.core.execution import Execution, Explanation, Outcome, Rule, Ste
 from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
 from chalicelib.core.ids import ExecutionId, PolicyId, ProjectId, derived_id
+from chalicelib.core.policy import Policy
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows.measure import measure_now
 from chalicelib.flows.nudge import nudge
@@ -97,15 +98,19 @@ def _decided(s: Services, ask: Ask, id_: ExecutionId) -> Execution:
     policy = s.policies.get(ask.project_id, ask.policy_id)
     group = s.groups.get(ask.project_id, policy.group_id)
     now = s.now()
-    event = ask.event
-    if event.proposal is None and isinstance(policy.rule, TargetTracking | Predictive):
-        event = replace(event, proposal=measure_now(s, policy, group))
-    decision = decide(policy, group, event, now)
+    decision = decide(policy, group, with_proposal(s, policy, group, ask.event), now)
     execution = execution_of(ask, id_, group, decision, now)
     s.groups.decide(group, decision.group, execution)
     if decision.outcome is Outcome.EXECUTED:
         nudge(s, group, ask.request_id)
     return execution
+
+
+def with_proposal(s: Services, policy: Policy, group: Group, event: Event) -> Event:
+    """Return the event with what a metric policy wants at this moment, where nobody looked before."""
+    if event.proposal is None and isinstance(policy.rule, TargetTracking | Predictive):
+        return replace(event, proposal=measure_now(s, policy, group))
+    return event
 
 
 def execution_of(ask: Ask, id_: ExecutionId, group: Group, decision: Decision, now: datetime) -> Execution:

@@ -17,11 +17,10 @@ from chalicelib.core.forecast import Predictive
 from chalicelib.core.group import Group
 from chalicelib.core.policy import Policy, PolicyMode
 from chalicelib.core.reconcile import Reconciled, Want, reconciled
-from chalicelib.core.steps import StepScaling
 from chalicelib.core.tracking import TargetTracking
 from chalicelib.flows.nudge import nudge
 from chalicelib.flows.retry import until_not_stale
-from chalicelib.flows.scale import Ask, execution_of, id_of, log_execution
+from chalicelib.flows.scale import Ask, execution_of, id_of, log_execution, with_proposal
 from chalicelib.ports import Services
 from chalicelib.ports.storage import AlreadyDecided, GroupKey
 
@@ -65,7 +64,7 @@ def scale_together(s: Services, key: GroupKey, speak: Speak) -> Heard:
 
 def _attempt(s: Services, key: GroupKey, speak: Speak) -> Heard:
     group, now = s.groups.get(key.project_id, key.group_id), s.now()
-    voices = speak(group)
+    voices = [_measured(s, voice, group) for voice in speak(group)]
     decisions = [decide(voice.policy, group, voice.ask.event, now) for voice in voices]
     wants = [_want(group, voice, made) for voice, made in zip(voices, decisions, strict=True)]
     result = reconciled([want for want in wants if want is not None], group.desired_capacity)
@@ -83,6 +82,12 @@ def _attempt(s: Services, key: GroupKey, speak: Speak) -> Heard:
     return list(zip(voices, decisions, strict=True))
 
 
+def _measured(s: Services, voice: Voice, group: Group) -> Voice:
+    """Return the voice with what its policy wants: an alarm that asks a metric policy did not look."""
+    event = with_proposal(s, voice.policy, group, voice.ask.event)
+    return replace(voice, ask=replace(voice.ask, event=event))
+
+
 def _tells(decision: Decision, group: Group) -> bool:
     would_change = decision.wanted not in (None, group.desired_capacity)
     return decision.outcome is Outcome.EXECUTED or (decision.outcome is Outcome.SHADOW and would_change)
@@ -93,15 +98,15 @@ def _want(group: Group, voice: Voice, decision: Decision) -> Want | None:
 
     One that is held may not act, but still has its say: while it wants to grow nothing shrinks, and nobody
     goes below what it wants. A shadow has none, not even by not knowing its metric; nor have steps without a
-    breach (of a composite, or a state set by hand), which says nothing of a metric.
+    breach (of a composite, or a state set by hand) or a forecast that there is none of yet: who says nothing
+    of a metric does not hold the group.
     """
     policy, size = voice.policy, decision.wanted
     if policy.mode is PolicyMode.SHADOW:
         return None
-    if decision.outcome is Outcome.NO_DATA and isinstance(policy.rule, StepScaling):
-        return None
     if decision.outcome is Outcome.NO_DATA:
-        return Want(policy_id=policy.id, name=policy.name, capacity=None)
+        holds = isinstance(policy.rule, TargetTracking)
+        return Want(policy_id=policy.id, name=policy.name, capacity=None) if holds else None
     if decision.outcome not in _HAS_AN_OPINION or size is None:
         return None
     acts = decision.outcome is Outcome.EXECUTED

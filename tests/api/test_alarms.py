@@ -374,6 +374,7 @@ WINDOW: dict[str, Any] = {"name": "n", "start": "0 0 * * *", "duration": 60}
         ({"name": "x", "composite": {"alarm": "a"}}, "request.body"),
         ({"name": "x", "composite": {"and": []}}, "request.body"),
         ({"name": "x", "composite": {"or": LEAVES * 21}}, "request.body"),
+        ({"name": "x", "composite": {"or": [{"and": LEAVES * 20}] * 6}}, "alarm.composite"),
         ({"name": "x", "composite": {"xor": LEAVES}}, "request.body"),
         ({"name": "x", "composite": {"and": LEAVES, "or": LEAVES}}, "alarm.composite"),
         ({"name": "x", "composite": json.loads(DEEP)}, "alarm.composite"),

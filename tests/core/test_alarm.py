@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,19 @@ def test_a_threshold_is_finite(threshold: float) -> None:
     with pytest.raises(Invalid) as refused:
         require_valid(an_alarm(a_threshold(threshold=threshold)))
     assert refused.value.code == "autoscaling.alarm.threshold"
+
+
+def test_a_composite_names_alarms_in_a_hundred_places_at_most() -> None:
+    def of(places: int) -> CompositeRule:
+        parts = [{"alarm": "a"}] * places
+        rows = [{"not": {"and": parts[first : first + 20]}} for first in range(0, places, 20)]
+        return CompositeRule(expression=json.dumps({"or": rows}))
+
+    require_valid(an_alarm(of(100)))
+    with pytest.raises(Invalid) as refused:
+        require_valid(an_alarm(of(101)))
+    assert refused.value.code == "autoscaling.alarm.composite"
+    assert "100 places" in refused.value.detail
 
 
 def test_actions_are_all_that_any_state_sets_in_motion() -> None:

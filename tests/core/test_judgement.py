@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -336,6 +337,18 @@ def test_a_composite_follows_the_others() -> None:
     assert judged(new, (), {other: OK}, NOW) is new
     gone = judged(new, (), {}, NOW)
     assert (gone.state, gone.state_reason) == (UNKNOWN, "Of the parts: not (other is gone).")
+
+
+def test_a_reason_fits_the_alarms_row_however_much_there_is_to_name() -> None:
+    """It was stored before there was a limit of parts."""
+    part = {"alarm": "other"}
+    tree = {"or": [{"and": [{"or": [part] * 20}] * 20}] * 20}
+    was = an_alarm(CompositeRule(expression=json.dumps(tree)))
+    new = judged(was, (), {AlarmId("other"): ALARM}, NOW, {AlarmId("other"): "n" * 255})
+    assert new.state is ALARM
+    assert new.state_reason.startswith("Of the parts: (((nnn")
+    assert new.state_reason.endswith("n…")
+    assert len(new.state_reason) == 1024
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from chalicelib.core.fold import folded
-from chalicelib.flows.hours import HOURS_MAX, compress
+from chalicelib.flows.hours import HOURS_MAX, compress, ended_hours
 from tests.core.factories import NOW, seconds
 from tests.core.test_fold import CPU, A, B, reading
 from tests.simulation.crash import Died, Executioner, mortal
@@ -42,6 +42,18 @@ def test_it_passes_over_hours_without_samples() -> None:
 
 def test_a_series_without_samples_has_no_hours() -> None:
     assert compress(World().services, CPU, NOW) == 0
+
+
+def test_hours_that_ended_are_there_before_they_are_compressed() -> None:
+    world = world_with(0, 2, 3, 4)
+    for late in (0, 59, 60, HOUR - 1):
+        now = NOW + seconds(4 * HOUR + late)
+        compress(world.services, CPU, now)
+        found = ended_hours(world.services, CPU, NOW, now)
+        assert [(hour.start, hour.load) for hour in found] == [
+            (NOW + seconds(hour * HOUR), 2 * hour) for hour in (0, 2, 3)
+        ]
+    assert [hour for hour, _, _ in compressed(world)] == [0, 2], "nothing is written that may change"
 
 
 def test_a_call_compresses_a_day_and_the_next_goes_on() -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from chalicelib.core import alarm_history
 from chalicelib.core.activity import ActivityKind
-from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, TimeConstraint
+from chalicelib.core.alarm import Alarm, AlarmState, Comparison, CompositeRule, ThresholdRule, TimeConstraint
 from chalicelib.core.capacity import AdjustmentType
 from chalicelib.core.decision import Event
 from chalicelib.core.execution import Execution, Outcome, Rule
-from chalicelib.core.forecast import Predictive
+from chalicelib.core.forecast import Predictive, forecast
 from chalicelib.core.group import Group, Observed
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, UserId
 from chalicelib.core.pace import Behavior
@@ -111,6 +111,11 @@ def remembered(world: World, id_: str) -> PolicyState:
 
 HIGH = a_threshold(threshold=80, evaluation_periods=2, datapoints_to_alarm=2)
 LOW = a_threshold(threshold=20, comparison=Comparison.LT, evaluation_periods=2, datapoints_to_alarm=2)
+
+
+def at_once(rule: ThresholdRule) -> ThresholdRule:
+    """Return the rule so that one datapoint is enough."""
+    return replace(rule, evaluation_periods=1, datapoints_to_alarm=1)
 
 
 def test_an_alarm_asks_its_policy_in_every_tick_that_it_lasts(world: World) -> None:
@@ -308,6 +313,41 @@ def test_alarms_and_target_tracking_come_to_one_change(world: World) -> None:
     assert by_source["alarm:alarm-1"] in (Outcome.OUTVOTED, Outcome.WOULD_FLAP)
 
 
+@pytest.mark.parametrize("minutes_passed", [1, 3])
+def test_an_alarm_may_set_target_tracking_in_motion_which_looks_at_its_metric(
+    world: World, minutes_passed: int
+) -> None:
+    tracking = policy(world, "track", TRACKING)
+    alarm(world, rule=at_once(HIGH), alarm_actions=(tracking.id,))
+    minutes(world, *[90] * minutes_passed)
+    by_alarm = [e for e in executions(world) if e.source == "alarm:alarm-1"]
+    assert by_alarm[0].outcome is Outcome.EXECUTED
+    assert by_alarm[0].capacity_after == 5
+    assert {e.outcome for e in by_alarm[1:]} <= {Outcome.EXECUTED, Outcome.NO_CHANGE}
+    last = remembered(world, "track").last
+    assert last is not None
+    assert last.decided == size(world)
+
+
+def test_target_tracking_that_an_alarm_asks_keeps_nobody_from_shrinking_that_agrees(world: World) -> None:
+    in_ = policy(world, "in", by(-1))
+    tracking = policy(world, "track", replace(TRACKING, into=Behavior(stabilization_seconds=0)))
+    alarm(world, rule=at_once(LOW), alarm_actions=(in_.id, tracking.id))
+    minutes(world, 10)
+    assert size(world) == 2
+
+
+def test_a_forecast_that_an_alarm_asks_and_that_is_not_there_yet_keeps_nobody_from_shrinking(
+    world: World,
+) -> None:
+    in_ = policy(world, "in", by(-1))
+    foresee = policy(world, "foresee", Predictive(metric="cpu", target=60, act=True))
+    alarm(world, rule=at_once(LOW), alarm_actions=(in_.id, foresee.id))
+    minutes(world, 10)
+    assert size(world) == 2
+    assert [e.outcome for e in executions(world) if e.policy_id == "foresee"] == [Outcome.NO_DATA]
+
+
 def daily(hour: int) -> float:
     return 20.0 if hour != 12 else 100.0
 
@@ -331,6 +371,33 @@ def test_a_forecast_asks_for_members_before_they_are_needed(world: World) -> Non
     made = remembered(world, "foresee").forecast
     assert made is not None
     assert made.reason is None
+
+
+def test_a_forecast_is_held_against_each_hour_that_passes_as_it_was_foreseen_at_its_beginning(
+    world: World,
+) -> None:
+    """The load is another in each hour, so a forecast of three hours ago would be told from the last."""
+    policy(world, "foresee", Predictive(metric="cpu", target=60))
+    midnight = world.clock.now.replace(hour=0, minute=0, second=1)
+    foreseen = {}
+    for hour in range(2 * 24 + 6):
+        for minute in (1, 30, 59):  # as an hour begins, those that ended are not compressed yet
+            world.clock.now = midnight + timedelta(hours=hour, minutes=minute - 1)
+            judge(world)
+            world.clock.pass_(30)
+            report(world, 20.0 + hour)
+        made = remembered(world, "foresee").forecast
+        assert made is not None
+        if made.hours:
+            foreseen[made.hours[0].hour] = made.hours[0].load
+    past = remembered(world, "foresee").past
+    loads = {midnight.replace(second=0) + timedelta(hours=hour): 60.0 + 3 * hour for hour in range(53)}
+    assert {each.hour: each.actual for each in past} == dict([*loads.items()][24:])
+    assert {each.hour: each.foreseen for each in past}.items() <= foreseen.items()
+    assert past[-1].day_before == loads[past[-1].hour - timedelta(days=1)]
+    last = remembered(world, "foresee").forecast
+    assert last is not None
+    assert last.hours == forecast([*loads.items()], last.made_at).hours, "made of all hours that ended"
 
 
 def test_a_forecast_that_only_shows_itself_changes_nothing(world: World) -> None:
@@ -544,6 +611,27 @@ def test_hours_and_minutes_of_one_series_are_read_apart(world: World) -> None:
     reads.spans.clear()
     judge(world)
     assert max(reads.spans) < timedelta(hours=6), "of a day of hours, minutes are read only behind the last"
+
+
+def test_an_alarm_of_days_waits_until_all_hours_there_are_have_been_made(world: World) -> None:
+    """Four days of samples are four calls' worth of hours; the last three hours are read as minutes."""
+    in_ = policy(world, "in", by(-1))
+    midnight = world.clock.now.replace(hour=0, minute=0, second=1)
+    for hour in range(4 * 24):
+        world.clock.now = midnight + timedelta(hours=hour, minutes=30)
+        report(world, 10)
+    whole_day = replace(at_once(LOW), statistic="sum", period_seconds=86_400, threshold=24 * 3 * 10)
+    alarm(world, "less", rule=whole_day, alarm_actions=(in_.id,))
+    alarm(world, "at least", rule=replace(whole_day, comparison=Comparison.GE))
+    world.clock.now = midnight + timedelta(days=4)
+    states = []
+    for _ in range(5):
+        judge(world)
+        states.append((state(world, "less"), state(world, "at least")))
+        world.clock.pass_(60)
+    unknown = AlarmState.INSUFFICIENT_DATA
+    assert states == [(unknown, unknown)] * 3 + [(AlarmState.OK, AlarmState.ALARM)] * 2
+    assert (size(world), executions(world)) == (3, [])
 
 
 class Counted(Broken):

@@ -38,7 +38,7 @@ def test_a_sample_says_what_of_whom_and_when() -> None:
 
 def test_a_sample_without_a_time_is_of_now_and_without_a_server_of_the_group() -> None:
     [(_, sample)] = parsed({"metric": "cpu", "value": 1}).samples
-    assert (sample.at, sample.source, sample.dimensions) == (NOW, None, ())
+    assert (sample.at, sample.timed, sample.source, sample.dimensions) == (NOW, False, None, ())
 
 
 def test_a_time_beyond_the_calendar_is_rejected_alone() -> None:

@@ -82,8 +82,14 @@ def parse(body: bytes, headers: Mapping[str, str], query: Mapping[str, str], now
     for index, (source, metric, measure) in enumerate(_measures(body)):
         check_count(index + 1)
         if math.isfinite(measure.value):
-            at = _time(measure.timestamp, now)
-            samples.append((index, Sample(metric=metric, at=at, measure=one(measure.value), source=source)))
+            sample = Sample(
+                metric=metric,
+                at=_time(measure.timestamp, now),
+                measure=one(measure.value),
+                source=source,
+                timed=_relative(measure.timestamp) is None,
+            )
+            samples.append((index, sample))
         else:
             rejected.append(Rejection(index=index, reason=NOT_FINITE))
     return Batch(samples=tuple(samples), rejected=tuple(rejected))
@@ -117,8 +123,13 @@ def _time(said: str | float, now: datetime) -> datetime:
     return at
 
 
+def _relative(said: str | float) -> re.Match[str] | None:
+    """Return the parts of a time that counts from now, None where it is another."""
+    return _RELATIVE.fullmatch(said.strip().lower()) if isinstance(said, str) else None
+
+
 def _time_of_text(said: str, now: datetime) -> datetime | None:
-    relative = _RELATIVE.fullmatch(said.strip().lower())
+    relative = _relative(said)
     try:
         if relative and relative[3] in _UNITS:
             ago = float(relative[2]) * _UNITS[relative[3]]

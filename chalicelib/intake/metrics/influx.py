@@ -157,6 +157,7 @@ def _samples(line: re.Match[str] | None, unit: int, now: datetime) -> list[Sampl
             measure=one(value),
             source=source,
             dimensions=dimensions,
+            timed=time is not None,
         )
         for name, value in values
         if value is not None

@@ -165,6 +165,7 @@ def _sample(encoding: _Encoding, place: _Place, now: datetime) -> Sample | None:
         counter=place.kind == "sum"
         and place.stream.is_monotonic
         and place.stream.aggregation_temporality == _CUMULATIVE,
+        timed=bool(point.time_unix_nano),
     )
 
 

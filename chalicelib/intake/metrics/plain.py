@@ -20,7 +20,8 @@ _SAMPLES_MAX = 10_000
 class PlainSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One value of one metric; without ``server_id`` it is about the group as a whole.
 
-    ``server_id`` may also be the server's name, or the member's id. ``timestamp`` is now, if left out.
+    ``server_id`` may also be the server's name, or the member's id. ``timestamp`` is now, if left out. Where
+    all leave it out, the same request counts again each time it comes, unless ``Idempotency-Key`` names it.
     """
 
     metric: str
@@ -89,6 +90,7 @@ def batch_of(said: PlainSamples, now: datetime) -> Batch:
             measure=one(each.value),
             source=each.server_id,
             dimensions=tuple(sorted(each.dimensions.items())),
+            timed=each.timestamp is not None,
         )
         samples.append((place, sample))
     return Batch(samples=tuple(samples), rejected=tuple(rejected))

@@ -16,8 +16,14 @@ SERVER = "5d12cb2c-8a02-4d0d-9d3c-6bd1b1f1a0d4"
 def sample(
     metric: str, value: float, source: str | None = None, *, at: datetime = AT, **dimensions: str
 ) -> Sample:
+    """Return a sample; one of ``NOW`` had no time of its own."""
     return Sample(
-        metric=metric, at=at, measure=one(value), source=source, dimensions=tuple(sorted(dimensions.items()))
+        metric=metric,
+        at=at,
+        measure=one(value),
+        source=source,
+        dimensions=tuple(sorted(dimensions.items())),
+        timed=at != NOW,
     )
 
 

@@ -83,6 +83,7 @@ def test_what_a_batch_says(document: Any, expected: list[Sample]) -> None:
 def test_timestamps(timestamp: Any, at: datetime) -> None:
     (found,) = samples(parsed({"queue": [measure(1, timestamp)]}))
     assert (found.at, found.at.utcoffset()) == (at, timedelta(0))
+    assert found.timed == (at < NOW and not str(timestamp).startswith("-"))
 
 
 @pytest.mark.parametrize(
