@@ -55,8 +55,15 @@ def show_intake(call: Call, group_id: str) -> Reply:
 def rotate_intake(call: Call, group_id: str, body: NewIntakeRotation) -> Reply:
     """Issue a new URL, shown this once, which new servers get; the one before lives on as asked."""
     keep = None if body.keep_previous is None else timedelta(seconds=body.keep_previous)
-    project_id = call.caller.project_id
-    return _issued(call, flow.rotate(call.services, project_id, _id(group_id), call.base, keep_previous=keep))
+    issued = flow.rotate(
+        call.services,
+        call.caller.project_id,
+        _id(group_id),
+        call.base,
+        keep_previous=keep,
+        rotation=body.client_token,
+    )
+    return _issued(call, issued)
 
 
 @operation(blueprint, "DELETE", "/v1/groups/{group_id}/intake", answers={204: None})

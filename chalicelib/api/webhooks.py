@@ -101,10 +101,14 @@ def change_webhook(call: Call, webhook_id: str, body: WebhookPatch) -> Reply:
 )
 def rotate_webhook(call: Call, webhook_id: str, body: NewRotation) -> Reply:
     """Issue a new URL, shown this once; the one before stays live for ``keep_previous`` seconds."""
-    keep = timedelta(seconds=body.keep_previous)
-    return _issued(
-        call, flow.rotate(call.services, call.caller.project_id, _id(webhook_id), keep_previous=keep)
+    issued = flow.rotate(
+        call.services,
+        call.caller.project_id,
+        _id(webhook_id),
+        keep_previous=timedelta(seconds=body.keep_previous),
+        rotation=body.client_token,
     )
+    return _issued(call, issued)
 
 
 @operation(blueprint, "DELETE", "/v1/webhooks/{webhook_id}", answers={204: None})

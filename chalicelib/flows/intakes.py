@@ -10,7 +10,7 @@ from chalicelib.core.errors import Invalid, NotFound
 from chalicelib.core.group import Group
 from chalicelib.core.ids import GroupId, ProjectId
 from chalicelib.core.intake import URL_MAX_CHARACTERS, Intake, intake_url
-from chalicelib.core.token import TokenHash, hash_of
+from chalicelib.core.token import hash_of, issued, rotated
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.ports import Services
 from chalicelib.ports.storage import GroupKey
@@ -42,7 +42,7 @@ def ensure(s: Services, project_id: ProjectId, group_id: GroupId, base: str) -> 
     wanted = Intake(
         project_id=project_id,
         group_id=group_id,
-        tokens=(TokenHash(sha256=hash_of(token), issued_at=now, expires_at=None),),
+        tokens=(issued(token, now),),
         sealed_token=s.vault.seal(project_id, _vault_id(group_id), token),
         base=base,
         created_at=now,
@@ -53,9 +53,17 @@ def ensure(s: Services, project_id: ProjectId, group_id: GroupId, base: str) -> 
 
 
 def rotate(
-    s: Services, project_id: ProjectId, group_id: GroupId, base: str, *, keep_previous: timedelta | None
+    s: Services,
+    project_id: ProjectId,
+    group_id: GroupId,
+    base: str,
+    *,
+    keep_previous: timedelta | None,
+    rotation: str | None = None,
 ) -> Issued:
     """Issue a new token, which new servers get; one from before the last rotation ends at once.
+
+    Asked again for the same ``rotation``, the token that it issued ends instead.
 
     Args:
         keep_previous: how long the last one lives on, for servers that have it; None is until the next
@@ -66,11 +74,9 @@ def rotate(
         was = s.intakes.get(project_id, group_id)
         now, token = s.now(), s.new_token()
         _require_short(base, token)
-        until = None if keep_previous is None else now + keep_previous
-        live = () if keep_previous == timedelta(0) else (replace(was.tokens[0], expires_at=until),)
         new = replace(
             was,
-            tokens=(TokenHash(sha256=hash_of(token), issued_at=now, expires_at=None), *live),
+            tokens=rotated(was.tokens, issued(token, now, rotation), now, keep_previous),
             sealed_token=s.vault.seal(project_id, _vault_id(group_id), token),
             base=base,
             updated_at=now,

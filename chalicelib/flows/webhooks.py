@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Invalid, NotFound, Unavailable
@@ -12,12 +12,15 @@ from chalicelib.core.execution import Execution
 from chalicelib.core.ids import ProjectId, WebhookId
 from chalicelib.core.policy import Webhook
 from chalicelib.core.signature import SignatureRule, SignatureType, standard_key, standard_secret
-from chalicelib.core.token import TokenHash, hash_of
+from chalicelib.core.token import hash_of, issued, rotated
 from chalicelib.flows import silence
 from chalicelib.flows.retry import until_not_stale
 from chalicelib.flows.scale import Ask, scale
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CredentialBroken
+
+_CREATED_AGAIN = ""
+"""The rotation that issues tokens to a creation which comes again; no owner's name for one is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +59,15 @@ def create(s: Services, wanted: Webhook, signing: Signing | None = None) -> Issu
     cannot be shown again, and stays live as after a rotation. A secret that we made is shown again.
     """
     token = s.new_token()
-    new, key = _signed(s, replace(wanted, tokens=(_issued(token, s.now()),)), signing)
+    new, key = _signed(s, replace(wanted, tokens=(issued(token, s.now()),)), signing)
     webhook, is_new = s.webhooks.create(new, s.limits.quota)
     if is_new:
         return Issued(webhook, token, key)
-    issued = rotate(s, webhook.project_id, webhook.id, keep_previous=timedelta(days=1))
-    rule = issued.webhook.signature
-    return replace(issued, key=secret_of(s, issued.webhook) if rule is not None and rule.made_here else None)
+    again = rotate(
+        s, webhook.project_id, webhook.id, keep_previous=timedelta(days=1), rotation=_CREATED_AGAIN
+    )
+    rule = again.webhook.signature
+    return replace(again, key=secret_of(s, again.webhook) if rule is not None and rule.made_here else None)
 
 
 def secret_of(s: Services, webhook: Webhook) -> str:
@@ -112,16 +117,25 @@ def _signed(s: Services, webhook: Webhook, signing: Signing | None) -> tuple[Web
     return webhook, made
 
 
-def rotate(s: Services, project_id: ProjectId, webhook_id: WebhookId, *, keep_previous: timedelta) -> Issued:
-    """Issue a new token; the one before lives on for ``keep_previous``, an older one ends at once."""
+def rotate(
+    s: Services,
+    project_id: ProjectId,
+    webhook_id: WebhookId,
+    *,
+    keep_previous: timedelta,
+    rotation: str | None = None,
+) -> Issued:
+    """Issue a new token; the one before lives on for ``keep_previous``, an older one ends at once.
+
+    Asked again for the same ``rotation``, the token that it issued ends instead.
+    """
 
     def attempt() -> Issued:
         was = s.webhooks.get(project_id, webhook_id)
         now = s.now()
         token = s.new_token()
-        previous = replace(was.tokens[0], expires_at=now + keep_previous)
-        live = (previous,) if keep_previous else ()
-        new = replace(was, tokens=(_issued(token, now), *live), updated_at=now)
+        tokens = rotated(was.tokens, issued(token, now, rotation), now, keep_previous)
+        new = replace(was, tokens=tokens, updated_at=now)
         return Issued(s.webhooks.change(was, new), token)
 
     return until_not_stale(s, attempt)
@@ -175,7 +189,3 @@ def fire(s: Services, webhook: Webhook, event: Event, event_id: str | None, requ
         request_id=request_id,
     )
     return scale(s, ask)
-
-
-def _issued(token: str, now: datetime) -> TokenHash:
-    return TokenHash(sha256=hash_of(token), issued_at=now, expires_at=None)

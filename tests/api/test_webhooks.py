@@ -59,6 +59,20 @@ def test_a_rotation_may_end_the_old_url_at_once(api: Api, estate: Estate) -> Non
     assert outcome(api, new) == "executed"
 
 
+def test_a_rotation_that_is_asked_for_again_leaves_the_url_that_senders_use(api: Api, estate: Estate) -> None:
+    """The answer was lost, and with it a URL that nobody got; another rotation goes on as ever."""
+    tokens = [estate.token]
+    for body in ({"client_token": "a", "keep_previous": 60},) * 2 + ({"client_token": "b"},):
+        rotated = api.post(estate.path(f"{WEBHOOK}/rotations"), body)
+        assert len(rotated.document["tokens"]) == 2
+        tokens.append(token_in(rotated.document["url"]))
+        api.secrets.add(tokens[-1])
+        if len(tokens) == 3:
+            assert [outcome(api, t) for t in tokens] == ["executed", "webhook.unknown", "in_cooldown"]
+    assert [outcome(api, t) for t in tokens[:2]] == ["webhook.unknown"] * 2
+    assert "webhook.unknown" not in [outcome(api, t) for t in tokens[2:]]
+
+
 def test_two_urls_at_most_are_live(api: Api, estate: Estate) -> None:
     tokens = [estate.token]
     for _ in range(2):

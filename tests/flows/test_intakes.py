@@ -65,6 +65,16 @@ def test_the_token_itself_is_stored_nowhere_in_the_clear() -> None:
     assert token not in repr(world.memory.intakes)
 
 
+def test_a_rotation_that_is_asked_for_again_leaves_the_token_that_servers_have() -> None:
+    world = world_of()
+    tokens = [made(world)]
+    for _ in range(2):
+        issued = intakes.rotate(world.services, PROJECT, GROUP, BASE, keep_previous=None, rotation="a")
+        assert issued.token is not None
+        tokens.append(issued.token)
+    assert [is_live(world, token) for token in tokens] == [True, False, True]
+
+
 @pytest.mark.parametrize("keep", [None, timedelta(hours=1)])
 def test_after_a_rotation_both_are_live_and_an_older_one_is_not(keep: timedelta | None) -> None:
     world = world_of()

@@ -7,7 +7,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.documents.common import Input, Link, Time, Uuid, self_link, utc, utc_or_none
+from chalicelib.api.documents.common import (
+    ClientToken,
+    Input,
+    Link,
+    Time,
+    Uuid,
+    self_link,
+    utc,
+    utc_or_none,
+)
 from chalicelib.api.documents.webhooks import TokenDocument
 from chalicelib.core.intake import Intake, intake_url
 from chalicelib.core.meters import Meters
@@ -23,9 +32,12 @@ class NewSamples(PlainSamples, kw_only=True, forbid_unknown_fields=True):
 class NewIntakeRotation(Input, kw_only=True):
     """A new URL for an intake. Servers that run keep the one before, which lives on: until the next rotation
     if ``keep_previous`` is null.
+
+    Asked again with the same ``client_token`` (the answer was lost), the URL that nobody got ends instead.
     """  # noqa: D205
 
     keep_previous: Annotated[int, Meta(ge=0, le=366 * 86_400, description="Seconds.")] | None = None
+    client_token: ClientToken | None = None
 
 
 class IntakeDocument(msgspec.Struct, kw_only=True):

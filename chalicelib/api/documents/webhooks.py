@@ -159,9 +159,13 @@ def _expected(was: Source | None, every: int | None, now: datetime) -> Source | 
 
 
 class NewRotation(Input, kw_only=True):
-    """A new token for a webhook; the one before stays live for a while, so that senders can change over."""
+    """A new token for a webhook; the one before stays live for a while, so that senders can change over.
+
+    Asked again with the same ``client_token`` (the answer was lost), the token that nobody got ends instead.
+    """
 
     keep_previous: Annotated[int, Meta(ge=0, le=30 * 86_400, description="Seconds.")] = 86_400
+    client_token: ClientToken | None = None
 
 
 class TokenDocument(msgspec.Struct, kw_only=True):
