@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
@@ -121,10 +121,6 @@ class AlarmHook:
     sealed_token: str
 
 
-_BACKEND_SILENT_AFTER = timedelta(minutes=20)
-"""A backend calls at every evaluation; that it did is written down every five minutes."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """One alarm of one group.
@@ -174,15 +170,6 @@ class Alarm:
                 return self.ok_actions if entered else ()
             case AlarmState.INSUFFICIENT_DATA:
                 return self.insufficient_data_actions if entered else ()
-
-    def silence(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return since when nothing is heard of what the alarm is about, and what is missed, or None."""
-        if self.backend is not Backend.BUILTIN:
-            last = self.heard_at or self.created_at
-            return (last, f"{self.backend} has not called") if now - last >= _BACKEND_SILENT_AFTER else None
-        if self.silent_since is None or isinstance(self.rule, CompositeRule):
-            return None
-        return self.silent_since, f"there have been no samples of {self.rule.metric}"
 
     @property
     def watched(self) -> bool:

@@ -18,7 +18,9 @@ from chalicelib.core import composite
 from chalicelib.core.alarm import (
     Alarm,
     AlarmState,
+    Backend,
     Comparison,
+    CompositeRule,
     LowSamples,
     MissingData,
     ThresholdRule,
@@ -31,6 +33,8 @@ from chalicelib.core.window import within
 _EXTRA_PERIODS = 2
 _SILENT_PERIODS = 3
 _SILENT_AT_LEAST = timedelta(minutes=5)
+_BACKEND_SILENT_AFTER = timedelta(minutes=20)
+"""A backend calls at every evaluation; that it did is written down every five minutes."""
 _VALUES_SHOWN = 10
 _REASON_MAX_CHARACTERS = 1024
 """It stands in the alarm's row, beside all else; of a composite it could be of any length."""
@@ -86,6 +90,23 @@ def reading_range(rule: ThresholdRule) -> int:
 def silence_after(rule: ThresholdRule) -> timedelta:
     """Return how long a metric may have no samples at all before it is called silent."""
     return max(_SILENT_PERIODS * timedelta(seconds=rule.period_seconds), _SILENT_AT_LEAST)
+
+
+def silence(alarm: Alarm, now: datetime) -> tuple[datetime, str] | None:
+    """Return since when nothing is heard of what the alarm is about, and what is missed, or None.
+
+    A backend need not call while the alarm is disabled or none of its windows is open.
+    """
+    if alarm.backend is not Backend.BUILTIN:
+        last = max(alarm.heard_at or alarm.created_at, alarm.updated_at)
+        calls = alarm.enabled and all(
+            within(alarm.time_constraints, at) for at in (now - _BACKEND_SILENT_AFTER, now)
+        )
+        missed = calls and now - last >= _BACKEND_SILENT_AFTER
+        return (last, f"{alarm.backend} has not called") if missed else None
+    if alarm.silent_since is None or isinstance(alarm.rule, CompositeRule):
+        return None
+    return alarm.silent_since, f"there have been no samples of {alarm.rule.metric}"
 
 
 def is_judged(alarm: Alarm, now: datetime) -> bool:

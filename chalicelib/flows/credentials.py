@@ -42,11 +42,15 @@ def _of_trust(s: Services, caller: Caller, wanted: Credential) -> Credential:
     trust_id = s.identity.create_trust(caller, wanted.roles, redelegation=wanted.redelegation)
     credential = replace(wanted, reference=trust_id)
     try:
-        return _kept(s, credential)
+        stored = _kept(s, credential)
     except ThermostatError:
         if not _may_be_stored(s, credential):
             _take_back(s, caller, trust_id)
         raise
+    if stored.reference != trust_id:
+        # The same request, at the same moment, was first.
+        _take_back(s, caller, trust_id)
+    return stored
 
 
 def _may_be_stored(s: Services, credential: Credential) -> bool:

@@ -111,8 +111,10 @@ def _apart(schedule_id: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 -- the boundary between owners: it is one schedule's trouble
-        kind = UNAVAILABLE if isinstance(error, Unavailable) else INTERNAL
-        told = about((ERRORS, 1), kind=kind, schedule_id=schedule_id)
+        fields = {"kind": INTERNAL}
+        if isinstance(error, Unavailable):
+            fields = {"kind": UNAVAILABLE, "code": error.code}
+        told = about((ERRORS, 1), **fields, schedule_id=schedule_id)
         _log.exception("the schedule could not be fired", extra=told)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.core import alarm_history
-from chalicelib.core.alarm import Alarm
+from chalicelib.core.alarm import Alarm, AlarmState
 from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Execution
@@ -76,6 +76,9 @@ def _asked_by(
     s: Services, alarm: Alarm, notice: Notice, event_id: str | None, request_id: str
 ) -> Sequence[Execution]:
     event = Event(said=notice.state.value, breach=breach(alarm, notice), direction=direction_in(notice.state))
+    if notice.state is not AlarmState.ALARM:
+        # Asked once as it is entered. Until that is mirrored, each further call is of the same event.
+        event_id = f"{notice.state} after {alarm.state} since {alarm.state_changed_at.isoformat()}"
     asked = (
         _asked(s, alarm, policy_id, event, event_id, request_id)
         for policy_id in alarm.actions_in(notice.state, entered=notice.state is not alarm.state)

@@ -179,8 +179,9 @@ def _have_judged(s: Services, key: GroupKey, now: datetime) -> None:
     """Have the group judged promptly; if the queue does not answer, leave it to the minute."""
     try:
         s.queue.judge_soon(key, period_of(now, FINE_SECONDS))
-    except Unavailable:
-        told = about((ERRORS, 1), kind=UNAVAILABLE, project_id=key.project_id, group_id=key.group_id)
+    except Unavailable as error:
+        names = {"project_id": key.project_id, "group_id": key.group_id}
+        told = about((ERRORS, 1), kind=UNAVAILABLE, code=error.code, **names)
         _log.warning("the queue does not answer: the group waits for the minute's judging", extra=told)
 
 

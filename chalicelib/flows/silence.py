@@ -71,8 +71,8 @@ def _note(s: Services, webhook: Webhook, was: Source, now: Source, activity: Act
         return False
     try:
         return s.webhooks.note(webhook, now, activity)
-    except Unavailable:
-        told = about((ERRORS, 1), kind=UNAVAILABLE, **_names(webhook))
+    except Unavailable as error:
+        told = about((ERRORS, 1), kind=UNAVAILABLE, code=error.code, **_names(webhook))
         _log.warning("what an alarm source did was not noted", extra=told)
         return False
 

@@ -6,6 +6,7 @@ import logging
 
 from chalicelib.flows import silence
 from chalicelib.flows.firing import fire_due
+from chalicelib.flows.nudge import nudge_all
 from chalicelib.ports import Services, Share
 from chalicelib.telemetry import DUE_GROUPS, WORK_SECONDS, about
 
@@ -30,8 +31,7 @@ def sweep(s: Services, shard: int) -> None:
     """
     began, request_id = s.now(), f"req-{s.new_id()}"
     keys = s.groups.due(shard, began, _GROUPS_MAX)
-    if keys:
-        s.queue.converge_soon(keys, request_id=request_id)
+    nudge_all(s, keys, request_id)
     fire_due(s, shard)
     silence.sweep(s, shard)
     measures = ((DUE_GROUPS, len(keys)), (WORK_SECONDS, (s.now() - began).total_seconds()))

@@ -104,6 +104,16 @@ def test_the_trust_of_a_credential_whose_answer_was_lost_stays(
     assert api.world.identity.trusts == {stored.reference}
 
 
+def test_of_two_creations_at_once_with_one_client_token_one_trust_stays(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = api.post(PATH, {**TRUST, "client_token": "once"})
+    with monkeypatch.context() as patch, api.unchanged():
+        patch.setattr(api.world.services.credentials, "find", lambda *_: None)  # neither sees the other yet
+        second = api.post(PATH, {**TRUST, "client_token": "once"})
+    assert (second.status, second.document) == (201, first.document)
+
+
 @pytest.mark.parametrize(("look", "left"), [(None, 0), (DATABASE_IS_BUSY, 1)], ids=["seen", "not seen"])
 def test_a_trust_is_taken_back_only_where_it_is_seen_that_nothing_stands_for_it(
     api: Api, monkeypatch: pytest.MonkeyPatch, look: Exception | None, left: int

@@ -28,6 +28,7 @@ from chalicelib.core.judgement import (
     judge,
     judged,
     reading_range,
+    silence,
     silence_after,
 )
 from tests.core.factories import NOW, a_threshold, an_alarm, seconds
@@ -387,13 +388,28 @@ def test_a_new_alarm_is_not_silent_before_there_was_time_to_speak() -> None:
 
 
 def test_a_source_is_silent_when_samples_or_calls_stay_away() -> None:
-    assert an_alarm().silence(NOW) is None
-    assert an_alarm(silent_since=NOW - seconds(400)).silence(NOW) == (
+    assert silence(an_alarm(), NOW) is None
+    assert silence(an_alarm(silent_since=NOW - seconds(400)), NOW) == (
         NOW - seconds(400),
         "there have been no samples of cpu",
     )
-    aodh = an_alarm(backend=Backend.AODH, created_at=NOW - seconds(60))
-    assert aodh.silence(NOW) is None, "it may still be on its way"
-    assert aodh.silence(NOW + seconds(1140)) == (NOW - seconds(60), "aodh has not called")
-    heard = replace(aodh, heard_at=NOW + seconds(600))
-    assert heard.silence(NOW + seconds(1140)) is None
+    aodh = an_alarm(backend=Backend.AODH, created_at=NOW - seconds(60), updated_at=NOW - seconds(60))
+    assert silence(aodh, NOW) is None, "it may still be on its way"
+    assert silence(aodh, NOW + seconds(1140)) == (NOW - seconds(60), "aodh has not called")
+    assert silence(replace(aodh, heard_at=NOW + seconds(600)), NOW + seconds(1140)) is None
+
+
+def test_a_backend_that_need_not_call_is_not_missed() -> None:
+    """It is disabled, was changed a minute ago, or none of its windows is open, or has been for long."""
+    aodh = an_alarm(backend=Backend.AODH, created_at=NOW - seconds(90_000), updated_at=NOW - seconds(90_000))
+    assert silence(aodh, NOW) is not None
+    assert silence(replace(aodh, enabled=False), NOW) is None
+    assert silence(replace(aodh, updated_at=NOW - seconds(60)), NOW) is None
+    window = TimeConstraint(name="at noon", start="55 11 * * *", duration_seconds=3600)
+    timed = replace(aodh, time_constraints=(window,))
+    assert [silence(timed, NOW + seconds(at)) is not None for at in (-600, 0, 960, 4000)] == [
+        False,
+        False,
+        True,
+        False,
+    ]

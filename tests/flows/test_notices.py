@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core import alarm_history
 from chalicelib.core.alarm import Alarm, AlarmHook, AlarmState
 from chalicelib.core.alarm_history import AlarmEvent
-from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.errors import Conflict, NotFound, Unavailable
 from chalicelib.core.execution import Execution, Outcome
 from chalicelib.core.ids import AlarmId, PolicyId, ProjectId, UserId
 from chalicelib.core.notice import Notice
@@ -75,6 +75,25 @@ def test_ok_and_unknown_ask_once_and_an_alarm_as_long_as_it_lasts(world: World) 
     world.services.alarms.change(stored(world), replace(stored(world), state=AlarmState.ALARM), None)
     assert [len(call(world, AlarmState.OK, f"{n}")) for n in range(3)] == [1, 0, 0]
     assert [len(call(world, AlarmState.ALARM, f"{n}")) for n in range(3, 6)] == [1, 1, 1]
+
+
+def test_ok_asks_once_though_it_could_not_be_mirrored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend calls again, under another name; each time that it is ok anew its policies are asked."""
+    world.services.alarms.change(stored(world), replace(stored(world), state=AlarmState.ALARM), None)
+
+    def fail(*_: object) -> None:
+        raise Unavailable("storage.unavailable", "busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.services.alarms, "change", fail)
+        with pytest.raises(Unavailable):
+            call(world, AlarmState.OK, "1")
+    (again,) = call(world, AlarmState.OK, "2")
+    assert (again.outcome, world.group().desired_capacity) == (Outcome.DUPLICATE, 4)
+    for state in (AlarmState.ALARM, AlarmState.OK):
+        world.clock.pass_(60)
+        call(world, state, f"then {state}")
+    assert world.group().desired_capacity == 4 + 1 - 1
 
 
 def test_a_state_without_actions_asks_nobody_and_is_mirrored(world: World) -> None:

@@ -22,6 +22,7 @@ from chalicelib.core.schedule import ExecutePolicy, Once, Schedule, SetSizes
 from chalicelib.flows import groups, policies, schedules
 from chalicelib.flows.firing import fire_due
 from chalicelib.flows.scale import Ask, scale
+from chalicelib.flows.sweep import sweep
 from chalicelib.ports import Services
 from chalicelib.ports.schedules import ScheduleKey
 from tests.core import factories
@@ -402,6 +403,28 @@ def test_what_fails_stops_no_other_and_is_tried_again(world: World, error: Excep
     assert (world.group().desired_capacity, world.group(other).desired_capacity) == (5, 2)
     fire(world)
     assert world.group(other).desired_capacity == 5
+
+
+def test_a_queue_that_takes_nothing_keeps_no_schedule_from_firing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups are due, and stay so until the next sweep."""
+    planned(world, action=SetSizes(desired_capacity=5))
+    world.clock.pass_(10 * MINUTE)
+
+    def fail(*_: object, **__: object) -> None:
+        raise Unavailable("queue.unavailable", "SQS is out of reach")
+
+    monkeypatch.setattr(world.services.queue, "converge_soon", fail)
+    for shard in range(world.limits.shards):
+        sweep(world.services, shard)
+    assert world.group().desired_capacity == 5
+    due = [
+        key
+        for shard in range(world.limits.shards)
+        for key in world.services.groups.due(shard, world.clock.now, 9)
+    ]
+    assert [key.group_id for key in due] == [GROUP]
 
 
 def test_a_sweep_ends_in_time_and_the_next_goes_on(world: World) -> None:

@@ -44,6 +44,7 @@ from chalicelib.core.alarm import (
 )
 from chalicelib.core.alarm_check import ACTIONS_MAX
 from chalicelib.core.ids import AlarmId, GroupId, PolicyId, ProjectId
+from chalicelib.core.judgement import silence
 
 Actions = Annotated[list[Uuid], Meta(max_length=ACTIONS_MAX, description="Policies of the alarm's group.")]
 SeverityName = Literal["low", "moderate", "critical"]
@@ -211,8 +212,7 @@ def alarm_document(alarm: Alarm, base: str, now: datetime) -> AlarmDocument:
 
 
 def _source_document(alarm: Alarm, now: datetime) -> SourceDocument:
-    silence = alarm.silence(now)
-    since, what = silence or (None, "")
+    since, what = silence(alarm, now) or (None, "")
     return SourceDocument(
         state="ok" if since is None else "source_silent",
         silent_since=utc_or_none(since),
