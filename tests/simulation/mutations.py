@@ -94,6 +94,13 @@ MUTATIONS = (
         SERVICE,
     ),
     _one(
+        "asks for another in place of one that is only held",
+        "core/plan.py",
+        "- len(counted) - crew.leaving)",
+        "- len(counted) + len(by_fate[Fate.HELD]) - crew.leaving)",
+        SERVICE,
+    ),
+    _one(
         "removes one too many",
         "core/removal.py",
         "excess = len(counted) - room\n",

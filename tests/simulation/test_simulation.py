@@ -1,11 +1,12 @@
 """Everything at once: wishes, alarms, faults, deaths and lost messages in any order; then it must settle.
 
 Laws, in every state: bounds hold; an event scales once, and what was acknowledged is in the history; no
-server stands for two members; never more members than were ever wanted; of a frozen group nothing is changed;
-what is not settled is looked at again; a round that stood still beyond its lease finishes the step it was at
-and begins no other; and no server is without a member, for as long as servers show themselves within the time
-that is waited for them. When the faults stop: exactly the wanted servers, each some member's, within
-a bounded number of minutes.
+server stands for two members; of members that are to stay there are never more than were ever wanted, and no
+round makes more than are wanted as it begins; of a frozen group nothing is changed; what is not settled is
+looked at again; a round that stood still beyond its lease finishes the step it was at and begins no other;
+and no server is without a member, for as long as servers show themselves within the time that is waited for
+them. When the faults stop: exactly the wanted servers, each some member's, within a bounded number of
+minutes.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Service(RuleBasedStateMachine):
         self.when_it_goes_on: tuple[int, Held | None, int] | None = None
         self.acknowledged: dict[str, ExecutionId] = {}
         self.deleted = False
+        self.most_wanted = 0
         self.servers_may_come_unexpected = False
         self.servers_may_show_too_late = False
 
@@ -144,7 +146,7 @@ class Service(RuleBasedStateMachine):
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
         frozen = not self.deleted and self.world.group().freeze is not None
         before, self.when_it_goes_on = self.world.cloud.changes, None
-        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
+        self._round(mishap)
         assert not frozen or self.world.cloud.changes == before
         if self.when_it_goes_on is not None and mishap != _BEFORE_ITS_LEASE:
             changes, held, members = self._written()
@@ -242,9 +244,9 @@ class Service(RuleBasedStateMachine):
         assert len(ids) == len(set(ids))
 
     @invariant()
-    def there_are_never_more_members_than_wanted(self) -> None:
-        members = self.world.memory.members.values()
-        assert sum(m.state not in TO_GO for m in members) <= MAX_SIZE
+    def there_are_never_more_members_than_were_ever_wanted(self) -> None:
+        self.most_wanted = max(self.most_wanted, self._may_be())
+        assert self._staying() <= self.most_wanted
 
     @invariant()
     def no_server_is_without_a_member(self) -> None:
@@ -269,6 +271,20 @@ class Service(RuleBasedStateMachine):
             assert cloud.machines == {}
             return
         require_exactly_the_wanted_servers(self.world, also=frozenset({"RESCUE"}))
+
+    def _round(self, mishap: Mishap | None) -> None:
+        """Run a round: it makes no more members than are wanted as it begins."""
+        before, may_be = self._staying(), self._may_be()
+        self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
+        assert self._staying() <= max(before, may_be)
+
+    def _may_be(self) -> int:
+        """Return how many members there may be: those that are wanted now."""
+        return max((held.group.wanted_capacity() for held in self.world.memory.groups.values()), default=0)
+
+    def _staying(self) -> int:
+        """Return how many members are not to go: one that is goes its way while another takes its place."""
+        return sum(member.state not in TO_GO for member in self.world.memory.members.values())
 
     def _others_go_on(self) -> None:
         """While one process stands still its lease ends, and others do a round and begin another."""
