@@ -59,7 +59,7 @@ class Executioner:
 
     calls_left: int | None = None
     after_effect: bool = False
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], object] = lambda: None
     kind: Kind = Kind.DIES
     struck: bool = False
 
