@@ -40,7 +40,7 @@ MAX_SIZE = 12
 TOGETHER = factories.a_template()
 ONE_BY_ONE = factories.a_template(scheduler_hints={"group": "server-group"})
 STACK = factories.a_stack_template()
-ANY = (Kind.DIES, Kind.FAILS, Kind.STALLS)
+ANY = tuple(Kind)
 _BEFORE_ITS_LEASE = Mishap(at_call=0, late=False, kind=Kind.STALLS)
 LONGEST_WAIT = timedelta(minutes=46)
 """The longest back-off is half an hour, at worst half as much again; then comes the next tick."""
@@ -84,15 +84,23 @@ class Service(RuleBasedStateMachine):
 
     # What people and alarms do.
 
-    @rule(size=st.integers(0, MAX_SIZE), mishap=mishaps(6))
-    def somebody_wants(self, size: int, mishap: Mishap | None) -> None:
+    @rule(size=st.integers(0, MAX_SIZE), as_seen=st.booleans(), mishap=mishaps(6))
+    def somebody_wants(self, size: int, mishap: Mishap | None, *, as_seen: bool) -> None:
+        """Whatever the group is now, or only as it was seen: whom another preceded is told then."""
+        seen = self._seen() if as_seen else None
+        generation = None if seen is None else seen.generation
+
         def edit(group: Group) -> Group:
             return replace(group, desired_capacity=size)
 
         def run() -> None:
-            groups.change(self.mortal, CALLER, factories.GROUP, edit, generation=None, request_id="req-p")
+            groups.change(
+                self.mortal, CALLER, factories.GROUP, edit, generation=generation, request_id="req-p"
+            )
 
-        self.executioner.invoke(run, mishap)
+        self.executioner.invoke(run, mishap, tells=as_seen)
+        if seen is not None and mishap is not None and mishap.kind is Kind.LOSES and self.executioner.struck:
+            assert self._seen() == seen
 
     @rule(
         policy=st.sampled_from([OUT, IN]),
@@ -280,7 +288,12 @@ class Service(RuleBasedStateMachine):
 
     def _may_be(self) -> int:
         """Return how many members there may be: those that are wanted now."""
-        return max((held.group.wanted_capacity() for held in self.world.memory.groups.values()), default=0)
+        seen = self._seen()
+        return 0 if seen is None else seen.wanted_capacity()
+
+    def _seen(self) -> Group | None:
+        """Return the group as it is now, if it is not gone."""
+        return next((held.group for held in self.world.memory.groups.values()), None)
 
     def _staying(self) -> int:
         """Return how many members are not to go: one that is goes its way while another takes its place."""
