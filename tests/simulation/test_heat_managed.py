@@ -23,7 +23,7 @@ from tests.core.heat_factories import a_heat_target
 from tests.fake_cloud import WITHOUT_SUCCESS, Fault
 from tests.simulation.crash import Executioner, Mishap, mishaps, mortal
 from tests.simulation.runs import runs
-from tests.simulation.test_every_call import its_lease_ends
+from tests.simulation.scenes import its_lease_ends
 from tests.simulation.test_simulation import ANY
 from tests.world import CALLER, World, key
 
