@@ -126,15 +126,20 @@ class Service(RuleBasedStateMachine):
 
         self.executioner.invoke(run, mishap)
 
-    @rule(index=st.integers(0, MAX_SIZE), replaced=st.booleans())
-    def somebody_dismisses_a_member(self, index: int, *, replaced: bool) -> None:
+    @rule(index=st.integers(0, MAX_SIZE), replaced=st.booleans(), mishap=mishaps(6))
+    def somebody_dismisses_a_member(self, index: int, mishap: Mishap | None, *, replaced: bool) -> None:
         members = self.world.members()
-        if members and not self.deleted:
-            id_ = members[index % len(members)].id
+        if not members or self.deleted:
+            return
+        id_ = members[index % len(members)].id
+
+        def run() -> None:
             try:
                 groups.dismiss(self.mortal, CALLER, key(), id_, replaced=replaced, request_id="req-d")
             except Conflict:
                 assert self.world.group().desired_capacity == 0
+
+        self.executioner.invoke(run, mishap)
 
     @rule(frozen=st.booleans(), really=st.integers(0, 2))
     def somebody_freezes_or_thaws(self, really: int, *, frozen: bool) -> None:
@@ -142,11 +147,15 @@ class Service(RuleBasedStateMachine):
             self._freeze(Freeze(reason="a test", until=None) if frozen else None)
 
     @precondition(lambda self: not self.deleted)
-    @rule(really=st.integers(0, 9))
-    def somebody_deletes_the_group(self, really: int) -> None:
-        if really == 0:
+    @rule(really=st.integers(0, 9), mishap=mishaps(6))
+    def somebody_deletes_the_group(self, really: int, mishap: Mishap | None) -> None:
+        def run() -> None:
             groups.delete(self.mortal, CALLER, factories.GROUP, generation=None, request_id="req-x")
-            self.deleted = True
+
+        if really == 0:
+            self.executioner.invoke(run, mishap)
+            seen = self._seen()
+            self.deleted = seen is None or seen.deleting
 
     # What the machinery does.
 
@@ -184,8 +193,9 @@ class Service(RuleBasedStateMachine):
     def builds_fail(self, number: int) -> None:
         self.world.cloud.fail_builds = number
 
-    @rule(seconds=st.sampled_from([0, 2, 30, 50]))
+    @rule(seconds=st.sampled_from([0, 2, 20, 30]))
     def lists_lag(self, seconds: int) -> None:
+        """No longer than is waited: that counts from the request, which may be answered late itself."""
         self.world.cloud.lag = timedelta(seconds=seconds)
 
     @rule(really=st.integers(0, 3))
