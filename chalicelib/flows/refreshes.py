@@ -171,13 +171,22 @@ def under_way(s: Services, group: Group) -> Refresh | None:
 
 
 def end_with_group(s: Services, group: Group, request_id: str) -> Group:
-    """Abort the refresh of a group that is being deleted, if it has one; return the group as it is then."""
-    refresh = under_way(s, group)
-    if refresh is None:
+    """Abort the refresh of a group that is being deleted, if it has one; return the group as it is then.
+
+    Not left to a later round: this one may be the group's last.
+    """
+
+    def attempt() -> None:
+        was = s.groups.get(group.project_id, group.id)
+        refresh = under_way(s, was)
+        if refresh is not None:
+            said = "The group is being deleted."
+            aborted = replace(refresh, status=RefreshStatus.ABORTED, status_reason=said)
+            _end(s, aborted, refresh, was, request_id)
+
+    if group.refresh_id is None:
         return group
-    aborted = replace(refresh, status=RefreshStatus.ABORTED, status_reason="The group is being deleted.")
-    with suppress(Stale):  # whoever wrote first has made the group due again
-        _end(s, aborted, refresh, group, request_id)
+    until_not_stale(s, attempt)
     return s.groups.get(group.project_id, group.id)
 
 

@@ -14,9 +14,11 @@ from chalicelib.core.ids import LaunchConfigurationId, MemberId, RefreshId
 from chalicelib.core.member import Member
 from chalicelib.core.refresh import ATTEMPTS_MAX, Refresh, RefreshStatus
 from chalicelib.flows import groups, refreshes
+from chalicelib.flows.converge import converge
 from tests.core import factories
 from tests.core.factories import a_refresh
 from tests.fake_cloud import Fault
+from tests.simulation.crash import Executioner, Kind, Mishap, mortal
 from tests.world import CALLER, QUOTA, World, key
 
 NEW = LaunchConfigurationId("configuration-2")
@@ -401,6 +403,19 @@ def test_one_that_is_over_cannot_be_changed_and_one_that_was_changed_is_stale(fl
     fleet.run()
     with pytest.raises(Conflict):
         fleet.pause()
+
+
+def test_who_pauses_the_refresh_of_a_group_that_ends_does_not_leave_it_behind(fleet: Fleet) -> None:
+    """The round has read both and is about to abort it; without members to wait for, it ends the group."""
+    fleet.ready(desired_capacity=0, min_size=0)
+    fleet.begin()
+    groups.delete(fleet.services, CALLER, factories.GROUP, generation=None, request_id="req-4")
+    between = Executioner(meanwhile=fleet.pause)
+    services = mortal(fleet.services, between)
+    between.invoke(lambda: converge(services, key(), "req-5"), Mishap(1, late=True, kind=Kind.STALLS))
+    assert between.struck
+    assert fleet.memory.groups == {}
+    assert fleet.seen().status is RefreshStatus.ABORTED
 
 
 def test_a_refresh_whose_row_was_lost_stands_in_nobodys_way(fleet: Fleet) -> None:

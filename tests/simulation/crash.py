@@ -1,4 +1,4 @@
-"""Death, an error for an answer, or a standstill: wraps the ports so that it happens at a chosen call."""
+"""Death, errors, writes that come second, standstills: wraps the ports so that each is at a chosen call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any
 
 import hypothesis.strategies as st
 
-from chalicelib.core.errors import Conflict, NotFound, Unavailable
+from chalicelib.core.errors import Conflict, NotFound, Stale, Unavailable
+from chalicelib.flows import groups
 from chalicelib.ports import Services
 from chalicelib.ports.cloud import CloudUnavailable
+from tests.core import factories
+from tests.world import CALLER
 
 
 class Died(BaseException):
@@ -24,6 +27,7 @@ class Kind(StrEnum):
 
     DIES = "dies"  # the process is killed
     FAILS = "fails"  # what is called is too busy, or its answer is lost
+    LOSES = "loses"  # another writes first, and a guarded write is refused
     STALLS = "stalls"  # the process stands still, and others go on meanwhile
 
 
@@ -32,8 +36,8 @@ class Mishap:
     """What happens to one invocation.
 
     Attributes:
-        at_call: so many calls to the world go well before.
-        late: once the call has taken effect, not before.
+        at_call: so many calls to the world go well before; then what loses is the first write that can.
+        late: once the call has taken effect, not before; what has taken effect loses no more.
     """
 
     at_call: int
@@ -42,7 +46,7 @@ class Mishap:
 
 
 def mishaps(
-    calls: int, kinds: tuple[Kind, ...] = (Kind.DIES, Kind.FAILS)
+    calls: int, kinds: tuple[Kind, ...] = (Kind.DIES, Kind.FAILS, Kind.LOSES)
 ) -> st.SearchStrategy[Mishap | None]:
     """Return a mishap at one of the first ``calls`` calls, or none."""
     return st.none() | st.builds(Mishap, st.integers(0, calls), st.booleans(), st.sampled_from(kinds))
@@ -54,17 +58,23 @@ class Executioner:
 
     Attributes:
         meanwhile: what others do while the process stands still.
+        others_write: writes the group, and wants of it what was wanted before.
         struck: whether the last invocation had its mishap.
     """
 
     calls_left: int | None = None
     after_effect: bool = False
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], object] = lambda: None
+    others_write: Callable[[], object] = lambda: None
     kind: Kind = Kind.DIES
     struck: bool = False
 
-    def invoke(self, run: Callable[[], object], mishap: Mishap | None) -> None:
-        """Run one invocation, which ends as a handler lets it end, and maybe has a mishap."""
+    def invoke(self, run: Callable[[], object], mishap: Mishap | None, *, tells: bool = False) -> None:
+        """Run one invocation, which ends as a handler lets it end, and maybe has a mishap.
+
+        Args:
+            tells: whether it may say that another wrote first: whoever means no generation never hears of it.
+        """
         self.calls_left, self.struck = None, False
         if mishap is not None:
             self.calls_left, self.after_effect, self.kind = mishap.at_call, mishap.late, mishap.kind
@@ -73,32 +83,83 @@ class Executioner:
         )
         try:
             with suppress(Died, NotFound, Conflict, *fails):
-                run()
+                _run(run, tells=tells)
         finally:
             self.calls_left = None
 
-    def about_to_call(self, port: str) -> None:
+    def about_to_call(self, call: Call) -> None:
         """Count a call that is about to take effect."""
         if self.calls_left is None:
             return
         self.calls_left -= 1
-        if self.calls_left < 0 and not self.after_effect:
-            self._strike(port)
+        strikes = call.can_lose if self.kind is Kind.LOSES else not self.after_effect
+        if self.calls_left < 0 and strikes:
+            self._strike(call)
 
-    def has_called(self, port: str) -> None:
+    def has_called(self, call: Call) -> None:
         """Count a call that has taken effect."""
-        if self.calls_left is not None and self.calls_left < 0:
-            self._strike(port)
+        if self.calls_left is not None and self.calls_left < 0 and self.kind is not Kind.LOSES:
+            self._strike(call)
 
-    def _strike(self, port: str) -> None:
+    def _strike(self, call: Call) -> None:
         self.calls_left, self.struck = None, True
         match self.kind:
             case Kind.DIES:
                 raise Died
             case Kind.FAILS:
-                raise _failure_of(port)
+                raise _failure_of(call.port)
+            case Kind.LOSES if call.tells_otherwise:
+                with suppress(NotFound):
+                    self.others_write()
+            case Kind.LOSES:
+                raise Stale(f"{call.port}.stale", "It was changed meanwhile; read it again.")
             case Kind.STALLS:
                 self.meanwhile()
+
+
+def _run(run: Callable[[], object], *, tells: bool) -> None:
+    try:
+        run()
+    except Stale as stale:
+        if not tells:
+            raise AssertionError("others wrote first, and nobody tried again") from stale
+
+
+GUARDED = {
+    "groups": {"change", "decide"},
+    "members": {"dismiss"},
+    "refreshes": {"begin", "change"},
+    "policies": {"change"},
+    "policy_states": {"put"},
+    "alarms": {"change", "delete"},
+    "schedules": {"change"},
+    "webhooks": {"change", "delete"},
+    "intakes": {"change", "delete"},
+}
+"""What raises Stale where another wrote first, whatever generation was meant."""
+
+_GUARDED_QUIETLY = {"groups": {"conclude", "remove"}}
+"""What then does less than it was asked for, and raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to the world."""
+
+    port: str
+    method: str
+    args: tuple[Any, ...]
+
+    @property
+    def can_lose(self) -> bool:
+        """Whether it is a write on what was read; a decision that leaves the group as it is writes none."""
+        leaves_it = self.method == "decide" and self.args[0] is self.args[1]
+        return (self.method in GUARDED.get(self.port, ()) and not leaves_it) or self.tells_otherwise
+
+    @property
+    def tells_otherwise(self) -> bool:
+        """Whether it raises nothing when it has lost."""
+        return self.method in _GUARDED_QUIETLY.get(self.port, ())
 
 
 _CLOUDS = {"clouds", "balancers", "orchestration", "rehearsals", "monitoring"}
@@ -123,9 +184,10 @@ class Mortal:
         method = getattr(self._port, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._executioner.about_to_call(self._name)
+            this = Call(self._name, name, args)
+            self._executioner.about_to_call(this)
             result = method(*args, **kwargs)
-            self._executioner.has_called(self._name)
+            self._executioner.has_called(this)
             return Mortal(result, self._name, self._executioner) if name == "enter" else result
 
         return call
@@ -136,6 +198,7 @@ _CALLABLES = {"limits", "now", "new_id", "new_token", "jitter", "sleep", "at_onc
 
 def mortal(services: Services, executioner: Executioner) -> Services:
     """Return the services, each call of which may be the last."""
+    executioner.others_write = lambda: groups.converge_now(services, CALLER, factories.GROUP, "req-w")
     ports = {f.name: getattr(services, f.name) for f in fields(services) if f.name not in _CALLABLES}
     backends = ports.pop("monitoring")
     wrapped: dict[str, Any] = {name: Mortal(port, name, executioner) for name, port in ports.items()}

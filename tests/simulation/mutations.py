@@ -94,6 +94,13 @@ MUTATIONS = (
         SERVICE,
     ),
     _one(
+        "asks for another in place of one that is only held",
+        "core/plan.py",
+        "- len(counted) - crew.leaving)",
+        "- len(counted) + len(by_fate[Fate.HELD]) - crew.leaving)",
+        SERVICE,
+    ),
+    _one(
         "removes one too many",
         "core/removal.py",
         "excess = len(counted) - room\n",
@@ -143,6 +150,20 @@ MUTATIONS = (
         EVERY_CALL,
     ),
     _one(
+        "loses a notification to whoever writes the group first",
+        "flows/scale.py",
+        "return until_not_stale(s, lambda: _decided(s, ask, id_))",
+        "return _decided(s, ask, id_)",
+        EVERY_CALL,
+    ),
+    _one(
+        "refuses an owner's change because another wrote first, whatever he had seen",
+        "flows/retry.py",
+        "return attempt() if generation is not None else until_not_stale(s, attempt)",
+        "return attempt()",
+        SERVICE,
+    ),
+    _one(
         "fires a schedule's due time under a new name each time",
         "flows/firing.py",
         "id=execution_id(self.schedule, self.due_at),",
@@ -190,6 +211,13 @@ MUTATIONS = (
         "spare = max(0, crew.serving - least_in_service(rolling, capacity))",
         "spare = crew.serving",
         REFRESHING,
+    ),
+    _one(
+        "leaves a refresh behind when another wrote as its group ended",
+        "flows/refreshes.py",
+        "    until_not_stale(s, attempt)\n    return s.groups.get(",
+        "    with suppress(Stale):\n        attempt()\n    return s.groups.get(",
+        EVERY_CALL,
     ),
     _one(
         "asks Heat again while Heat has not taken up what it was asked for",
