@@ -112,6 +112,10 @@ def _describe(operation: Operation, schema_of: Mapping[int, Any]) -> dict[str, A
     return described
 
 
+_NO_UUIDS = ("stack", "project_id")
+"""What Heat and Keystone name in paths: a name or an id, and an id of 32 hexadecimal digits."""
+
+
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     names = re.findall(r"{(\w+)}", operation.path)
     in_path = [
@@ -119,7 +123,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"} if name.endswith("token") else _UUID,
+            "schema": {"type": "string"} if name in _NO_UUIDS or name.endswith("token") else _UUID,
         }
         for name in names
     ]

@@ -144,7 +144,8 @@ def operation(
             request = blueprint.current_request
             decode = None if body_is_raw or body is None else _decoder(body, required=body_required)
             known = None if any_query else frozenset(query)
-            handling = _Handling(needed, decode, known, body_max_bytes, refusal)
+            tagless = not if_match and needed is not Access.OPEN and method in ("DELETE", "PATCH", "PUT")
+            handling = _Handling(needed, decode, known, body_max_bytes, refusal, tagless)
             return _answer(request, view, path_arguments, handling)
 
         blueprint.route(path, methods=[method], name=view.__name__, content_types=list(content_types))(run)
@@ -155,13 +156,18 @@ def operation(
 
 @dataclass(frozen=True, slots=True)
 class _Handling:
-    """What is done around a view."""
+    """What is done around a view.
+
+    Attributes:
+        tagless: it changes what has no ETag, so no If-Match can hold.
+    """
 
     access: Access
     decode: Callable[[bytes], Any] | None
     query: frozenset[str] | None
     body_max_bytes: int
     refusal: Refusal | None
+    tagless: bool
 
 
 def _answer(request: Request, view: View, path_arguments: Mapping[str, str], handling: _Handling) -> Response:
@@ -185,6 +191,8 @@ def _answer_to(
             raw_body=_raw_body(request, handling.body_max_bytes),
             known_caller=_caller(services, request, handling.access),
         )
+        if handling.tagless:
+            _require_no_etag(call)
         decoded = {} if handling.decode is None else {"body": handling.decode(call.raw_body)}
         reply = view(call, **path_arguments, **decoded)
     except ThermostatError as error:
@@ -214,6 +222,11 @@ def _refused(request: Request, error: ThermostatError, request_id: str, handling
         return error_response(error, request_id)
     headers = {name.lower(): value for name, value in request.headers.items()}
     return response_of_answer(handling.refusal(error, headers), request_id)
+
+
+def _require_no_etag(call: Call) -> None:
+    if call.headers.get("if-match", "*") != "*":
+        raise Invalid("request.if_match", "This has no ETag that If-Match could name: leave it out.")
 
 
 def _raw_body(request: Request, max_bytes: int) -> bytes:

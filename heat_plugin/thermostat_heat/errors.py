@@ -8,6 +8,9 @@ from heat.common import exception
 
 _REQUEST_ID = "x-openstack-request-id"
 
+MAY_PASS = (429, 502, 503, 504)
+"""Too many calls in this minute, or the service, or what is before it, is busy."""
+
 
 class Refused(exception.Error):
     """The service refuses.
@@ -45,6 +48,6 @@ def refusal(response: Any) -> Exception:
     title = said.get("title") or f"HTTP {response.status_code}"
     detail = said.get("detail") or response.reason or "no reason given"
     sentence = f"{title}: {detail} ({code + ', ' if code else ''}request {request_id})"
-    if response.status_code >= 500:  # noqa: PLR2004
+    if response.status_code in MAY_PASS or response.status_code >= 500:  # noqa: PLR2004
         return Unavailable(sentence)
     return Refused(response.status_code, code, sentence)

@@ -9,7 +9,7 @@ from heat.engine.clients import default_client_plugin
 from keystoneauth1 import exceptions as keystone
 from oslo_config import cfg
 
-from .errors import Gone, Unavailable, refusal
+from .errors import MAY_PASS, Gone, Unavailable, refusal
 
 SERVICE_TYPE = "autoscaling"
 
@@ -17,7 +17,6 @@ _TIMEOUT_SECONDS = 35
 """Longer than the service's longest answer behind an API gateway (29 s)."""
 _CONNECT_RETRIES = 2
 _STATUS_RETRIES = 2
-_RETRIABLE = (502, 503, 504)
 _NOT_FOUND = 404
 _PAGES_MAX = 20
 _PAGE = 500
@@ -119,7 +118,7 @@ class Service:
                 timeout=_TIMEOUT_SECONDS,
                 connect_retries=_CONNECT_RETRIES,
                 status_code_retries=_STATUS_RETRIES,
-                retriable_status_codes=_RETRIABLE,
+                retriable_status_codes=MAY_PASS,
                 **body,
             )
         except keystone.EndpointNotFound as error:

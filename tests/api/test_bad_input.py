@@ -713,6 +713,25 @@ def test_what_cannot_be_an_etag_of_ours_is_refused(
 @pytest.mark.parametrize(
     "operation",
     [
+        "PATCH /v1/webhooks/{webhook_id}",
+        "DELETE /v1/webhooks/{webhook_id}",
+        "DELETE /v1/credentials/{credential_id}",
+        "DELETE /v1/launch-configurations/{launch_configuration_id}",
+        "DELETE /v1/groups/{group_id}/intake",
+    ],
+)
+def test_what_has_no_etag_is_changed_only_without_one(api: Api, estate: Estate, operation: str) -> None:
+    """Who names one takes care of what others do meanwhile, and must not be passed over."""
+    method, _, path = operation.partition(" ")
+    with api.unchanged():
+        answer = api.request(method, estate.path(path), NEW.get(operation), headers={"If-Match": '"1"'})
+    assert (answer.status, answer.code) == (400, "request.if_match")
+    assert api.request(method, estate.path(path), NEW.get(operation), headers={"If-Match": "*"}).status != 400
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
         "PATCH /v1/groups/{group_id}",
         "DELETE /v1/groups/{group_id}",
         "PUT /v1/groups/{group_id}/freeze",

@@ -36,6 +36,13 @@ def test_a_launch_configuration_is_shown_as_it_was_given(api: Api) -> None:
     assert (shown.status, shown.document) == (200, answer.document)
 
 
+def test_a_list_shows_no_user_data(api: Api) -> None:
+    """It may be as long as 64 kB, and an answer has room for 6 MB on Lambda."""
+    api.post(PATH, {"name": "web", "server": WHOLE})
+    (listed,) = api.get(PATH).document["launch_configurations"]
+    assert listed["server"] == {**WHOLE, "user_data": None}
+
+
 def test_what_is_left_out_is_as_simple_as_can_be(api: Api) -> None:
     document = api.launch_configuration()
     assert document["type"] == "server"

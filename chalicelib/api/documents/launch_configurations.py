@@ -42,7 +42,7 @@ LaunchTypeWord = Literal["server", "stack"]
 
 
 class ServerDocument(Input, kw_only=True):
-    """What one server is made of, in Nova's terms; ``user_data`` is base64."""
+    """What one server is made of, in Nova's terms; ``user_data`` is base64, and null in lists."""
 
     image: Word | None = None
     flavor: Word
@@ -190,7 +190,7 @@ def launch_configuration_document(
         project_id=configuration.project_id,
         name=configuration.name,
         type=configuration.type.value,
-        server=_shown_server(server) if server else None,
+        server=_shown_server(server, whole=whole) if server else None,
         stack=shown_stack(stack, whole=whole) if stack else None,
         created_at=utc(configuration.created_at),
         updated_at=utc(configuration.created_at),
@@ -198,14 +198,14 @@ def launch_configuration_document(
     )
 
 
-def _shown_server(template: ServerTemplate) -> ServerDocument:
+def _shown_server(template: ServerTemplate, *, whole: bool) -> ServerDocument:
     return ServerDocument(
         image=template.image,
         flavor=template.flavor,
         networks=_networks(template),
         key_name=template.key_name,
         security_groups=list(template.security_groups),
-        user_data=template.user_data,
+        user_data=template.user_data if whole else None,
         config_drive=template.config_drive,
         metadata=dict(template.metadata),
         tags=list(template.tags),
