@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from chalicelib.api.errors import OF_EVERY_ANSWER, OVER_TLS
 from deploy.alarms import alarms
 from deploy.parameters import declarations, variables
 from deploy.policies import function_name
@@ -146,7 +147,7 @@ def _network_policy() -> dict[str, Any]:
 def _gateway_response(refusal: _Refusal) -> dict[str, Any]:
     """Return the answer in the shape of our own error document."""
     body = (
-        '{"errors":[{"request_id":"req-$context.requestId",'
+        '{"errors":[{"request_id":"$context.requestId",'
         f'"code":"autoscaling.{refusal.code}","status":{refusal.status.value},'
         f'"title":"{refusal.status.phrase}","detail":"{refusal.detail}"}}]}}'
     )
@@ -154,7 +155,11 @@ def _gateway_response(refusal: _Refusal) -> dict[str, Any]:
         "statusCode": refusal.status.value,
         "responseTemplates": {"application/json": body},
     }
+    headers = {name: f"'{value}'" for name, value in {**OF_EVERY_ANSWER, **OVER_TLS}.items()}
+    headers["X-Openstack-Request-Id"] = "context.requestId"
     if refusal.retry_after_seconds is not None:
-        wait = f"'{refusal.retry_after_seconds}'"
-        response["responseParameters"] = {"gatewayresponse.header.Retry-After": wait}
+        headers["Retry-After"] = f"'{refusal.retry_after_seconds}'"
+    response["responseParameters"] = {
+        f"gatewayresponse.header.{name}": said for name, said in headers.items()
+    }
     return response

@@ -23,6 +23,7 @@ from deploy.deploy import Refused, apply, parameters_of, stack_name
 from deploy.package import stage_name
 from deploy.resources import HISTORY, Names, data
 
+_LOOKS: Any = {"Delay": 1, "MaxAttempts": 300}  # seconds apart, and how many
 _KEY_WAITS_DAYS = 30  # the longest that KMS offers to think again
 
 
@@ -58,6 +59,8 @@ def _delete_what_was_kept(names: Names, key: str | None) -> list[str]:
         with suppress(dynamodb.exceptions.ResourceNotFoundException):
             name = names.table(schema)
             dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            # Until protection is off the table is UPDATING, and DynamoDB deletes only what is ACTIVE.
+            dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=_LOOKS)
             dynamodb.delete_table(TableName=name)
     if key is None:
         return []

@@ -24,6 +24,15 @@ from chalicelib.core.errors import (
 )
 from chalicelib.intake.metrics.answer import Answer
 
+OF_EVERY_ANSWER: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # Nothing here is a page: where a browser takes it for one, it may do nothing.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+OVER_TLS: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000"}
+
 _TOLD_MAX_CHARACTERS = 200
 """How much is told of a sentence that repeats what the caller sent."""
 
@@ -117,17 +126,14 @@ def _headers(request_id: str) -> dict[str, str]:
     return {
         "Content-Type": "application/json",
         "X-Openstack-Request-Id": request_id,
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        # Nothing here is a page: where a browser takes it for one, it may do nothing.
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",
+        **OF_EVERY_ANSWER,
     }
 
 
 def kept_to_tls(response: Response) -> Response:
     """Return the response to a request that came by https: callers shall come no other way for a year."""
-    response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    for name, value in OVER_TLS.items():
+        response.headers.setdefault(name, value)
     return response
 
 

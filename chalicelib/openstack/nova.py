@@ -28,7 +28,7 @@ from chalicelib.ports.cloud import CloudUnavailable, Order
 MICROVERSION = "2.79"
 """Of the Train release (2019). Tags at creation need 2.52, ``networks: none`` 2.37."""
 
-_CREATION_TIMEOUT_SECONDS = 30
+CREATION_TIMEOUT_SECONDS = 30
 _PAGE_MAX = 1000
 _LISTINGS_MAX = 3
 _ASKED_ONE_BY_ONE_MAX = 8
@@ -88,7 +88,7 @@ class Nova:
         with _errors_of_nova():
             # Not logged: the request may hold secrets for the server, and the answer its password.
             answer = self._adapter.post(
-                "/servers", json=_creation(order), timeout=_CREATION_TIMEOUT_SECONDS, log=False
+                "/servers", json=_creation(order), timeout=CREATION_TIMEOUT_SECONDS, log=False
             )
         first = document_of(answer, "Nova", "server")["server"]
         return ResourceId(first["id"]) if order.count == 1 else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
@@ -29,6 +31,37 @@ def empty_aws() -> Iterator[LocalAws]:
         yield aws
 
 
+@contextmanager
+def deleting_only_what_is_active() -> Iterator[None]:
+    """Have the tables be as AWS's: UPDATING for a moment after each change, and then refused to be deleted.
+
+    The stand-in changes a table at once. What it says is changed on its way to the caller.
+    """
+    busy: dict[str, int] = {}
+
+    def begun(params: dict[str, Any], **_: object) -> None:
+        busy[params["TableName"]] = 2
+
+    def seen(parsed: dict[str, Any], **_: object) -> None:
+        if "Table" in parsed and busy.get(name := parsed["Table"]["TableName"]):
+            busy[name] -= 1
+            parsed["Table"]["TableStatus"] = "UPDATING" if busy[name] else "ACTIVE"
+
+    def deleted(params: dict[str, Any], **_: object) -> None:
+        assert not busy.get(params["TableName"]), "ResourceInUseException: it is UPDATING"
+
+    boto3.setup_default_session()
+    assert boto3.DEFAULT_SESSION is not None
+    events = boto3.DEFAULT_SESSION.events
+    events.register("provide-client-params.dynamodb.UpdateTable", begun)
+    events.register("after-call.dynamodb.DescribeTable", seen)
+    events.register("provide-client-params.dynamodb.DeleteTable", deleted)
+    try:
+        yield
+    finally:
+        boto3.setup_default_session()
+
+
 def test_a_second_run_changes_nothing_and_uninstalling_keeps_what_owners_have(
     made: Package, empty_aws: LocalAws
 ) -> None:
@@ -45,7 +78,8 @@ def test_a_second_run_changes_nothing_and_uninstalling_keeps_what_owners_have(
     assert not boto3.client("lambda").list_functions()["Functions"]
     assert dynamodb.scan(TableName=groups)["Items"] == [row], "what owners have is kept"
 
-    uninstall(STAGE, delete_data=True)
+    with deleting_only_what_is_active():
+        uninstall(STAGE, delete_data=True)
     assert dynamodb.list_tables()["TableNames"] == []
     with pytest.raises(Refused, match="no stack"):
         uninstall(STAGE)

@@ -11,13 +11,18 @@ from pathlib import Path
 import certifi
 import pytest
 from cfnlint import lint_file  # type: ignore[import-untyped]
+from chalice.app import Response
 
 from chalicelib import settings
+from chalicelib.api.errors import kept_to_tls, response_of
+from chalicelib.openstack.nova import CREATION_TIMEOUT_SECONDS
+from chalicelib.openstack.session import TIMEOUT_SECONDS
 from chalicelib.tables.schema import tables
 from chalicelib.telemetry import METRICS
 from deploy.alarms import alarms_of
 from deploy.package import Package, Unpackaged, package, stage_name
 from deploy.parameters import PARAMETERS, halves, missing, variables
+from deploy.resources import HISTORY, Names
 from tests.deploy.packaged import PackagedTemplate
 from tests.deploy.stage import STAGE
 
@@ -152,10 +157,31 @@ def test_the_tick_comes_as_often_as_judging_counts_on(template: PackagedTemplate
 
 def test_a_round_is_over_before_its_function_is_and_that_before_the_lease(template: PackagedTemplate) -> None:
     limits = settings.read(_environment()).limits
-    slowest_call_seconds = 30
     timeout = template.resources["Work"]["Properties"]["Timeout"]
-    assert limits.round_seconds + slowest_call_seconds < timeout < limits.lease_seconds
+    assert limits.round_seconds + CREATION_TIMEOUT_SECONDS < timeout < limits.lease_seconds
+    assert limits.round_seconds + 2 * TIMEOUT_SECONDS < limits.lease_seconds, (
+        "what harms nobody is asked twice"
+    )
     assert template.resources["APIHandler"]["Properties"]["Timeout"] <= 29, "API Gateway waits no longer"
+
+
+def test_each_function_has_the_memory_that_it_was_measured_with(template: PackagedTemplate) -> None:
+    memory = {name: template.resources[name]["Properties"]["MemorySize"] for name in FUNCTIONS}
+    assert memory == {"APIHandler": 512, "Tick": 256, "Work": 512}
+    described = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for name, row in (("APIHandler", "api_handler"), ("Tick", "tick"), ("Work", "work")):
+        timeout = template.resources[name]["Properties"]["Timeout"]
+        assert re.search(rf"^\| `{row}` .*\| {timeout} s \| {memory[name]} MB \|", described, re.MULTILINE)
+
+
+def test_the_api_is_where_the_stack_is_and_what_owners_have_outlives_it(template: PackagedTemplate) -> None:
+    assert template.resources["RestAPI"]["Properties"]["EndpointConfiguration"] == "REGIONAL"
+    kept = {**template.of_type("AWS::KMS::Key"), **template.of_type("AWS::DynamoDB::Table")}
+    lost = {name for name, each in kept.items() if each.get("DeletionPolicy") != "Retain"}
+    assert {kept[name]["Properties"].get("TableName") for name in lost} == {
+        Names(STAGE).table(schema) for schema in tables() if schema.name in HISTORY
+    }
+    assert all(kept[name]["UpdateReplacePolicy"] == "Retain" for name in kept.keys() - lost)
 
 
 def test_every_log_group_is_that_of_its_function(template: PackagedTemplate) -> None:
@@ -176,6 +202,12 @@ def test_what_api_gateway_refuses_itself_has_the_shape_of_our_errors(template: P
         assert error["status"] == response["statusCode"]
         assert error["code"].startswith("autoscaling.")
         assert set(error) == {"request_id", "code", "status", "title", "detail"}
+        ours = {**response_of({}, 200, "-", {}).headers, **kept_to_tls(Response("")).headers}
+        said = response["responseParameters"]
+        assert error["request_id"] == "$context.requestId"
+        for name in ours.keys() - {"Content-Type", "X-Openstack-Request-Id"}:
+            assert said[f"gatewayresponse.header.{name}"] == f"'{ours[name]}'"
+        assert said["gatewayresponse.header.X-Openstack-Request-Id"] == "context.requestId"
 
 
 def test_every_setting_is_a_parameter_or_left_out_for_a_reason() -> None:
