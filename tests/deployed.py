@@ -66,6 +66,15 @@ class Deployed:
             functions = boto3.client("lambda").list_functions()["Functions"]
         return {each["FunctionName"]: each["CodeSha256"] for each in functions}
 
+    @contextmanager
+    def as_function(self, function: str) -> Iterator[boto3.Session]:
+        """Yield a session with a function's role, which is led here until the end of the block."""
+        with self.reached():
+            name = function_name(self._stage, function)
+            role = boto3.client("lambda").get_function_configuration(FunctionName=name)["Role"]
+            lent = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="a-test")["Credentials"]
+            yield boto3.Session(lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"])
+
     def write_logs(self, directory: Path) -> None:
         """Write what each function has logged to a file of its own."""
         with self.reached():

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from deploy.package import Package
 from dev.client import Document
@@ -78,6 +79,18 @@ def test_groups_follow_webhooks_and_samples_and_what_only_the_minutes_tick_finds
     owner.api.until(path(asleep), lambda g: g["desired_capacity"] == 1)
     reached(owner, asleep, 1)
     assert executions(owner, asleep, f"schedule:{schedule['id']}")[-1]["outcome"] == "executed"
+
+
+def test_a_role_may_do_nothing_that_its_policy_does_not_grant(stage: Deployed) -> None:
+    """Which the tests here rest on, where they say that functions need no more than they are granted."""
+    with stage.as_function("api_handler") as role:
+        database, members = role.client("dynamodb"), f"thermostat-{STAGE}-members"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            database.put_item(TableName=members, Item={"group_key": {"S": "p#g"}, "id": {"S": "m"}})
+        with pytest.raises(ClientError, match="AccessDenied"):
+            database.scan(TableName=members)
+        key = {"project_id": {"S": "p"}, "id": {"S": "g"}}
+        assert "Item" not in database.get_item(TableName=f"thermostat-{STAGE}-groups", Key=key)
 
 
 def test_groups_members_and_webhooks_survive_an_upgrade_and_a_rollback(

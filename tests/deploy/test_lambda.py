@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import boto3
 import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
 
 from deploy.policies import QUEUE
+from dev.aws import LocalAws
 from dev.simcloud import SimCloud
+from tests.deploy.aws_gate import AwsGate
 from tests.deploy.events import sqs_event
 from tests.deploy.judged import let_hours_pass, post_latency, post_samples, watch_group
 from tests.deploy.owner import (
@@ -196,6 +202,22 @@ def test_the_functions_use_what_their_policies_allow_and_all_of_it(stage: Stage)
             if grant.action not in by_lambda_itself and not grant.action.startswith("logs:")
         }
         assert (logical, gate.refused, idle) == (logical, [], set())
+
+
+def test_what_no_policy_allows_is_refused(stage: Stage, local_aws: LocalAws) -> None:
+    """The tick reads no table, and the API makes no members: the gate does not let everything in."""
+    members = f"thermostat-{STAGE}-members"
+    tries: list[tuple[str, str, dict[str, Any]]] = [
+        ("Tick", "Scan", {}),
+        ("APIHandler", "PutItem", {"Item": {}}),
+    ]
+    for logical, action, more in tries:
+        with AwsGate(local_aws.url, stage.described(logical).grants) as gate:
+            database = boto3.client("dynamodb", endpoint_url=gate.url)
+            with pytest.raises(ClientError, match="AccessDenied"):
+                getattr(database, xform_name(action))(TableName=members, **more)
+            (refused,) = gate.refused
+        assert (refused.action, refused.resource.rpartition("/")[2]) == (f"dynamodb:{action}", members)
 
 
 @pytest.mark.parametrize("logical", ["APIHandler", "Tick", "Work"])
