@@ -83,7 +83,7 @@ class Ledger:
             return
         policy = self.world.memory.policies[factories.PROJECT, execution.policy_id]
         self._require(policy.mode is PolicyMode.ACTIVE, "nothing comes of a shadow")
-        if execution.source.startswith("schedule:"):
+        if execution.source.startswith(("schedule:", "user:")):
             return
         first = new.judged_at is not None and (was.judged_at is None or was.judged_at < new.judged_at)
         self._require(first, "one change a tick")

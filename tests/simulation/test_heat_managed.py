@@ -60,7 +60,7 @@ class HeatManaged(RuleBasedStateMachine):
 
         self.executioner.invoke(run, mishap)
 
-    @rule(mishap=mishaps(30, ANY))
+    @rule(mishap=mishaps(20, ANY))
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
         self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
 

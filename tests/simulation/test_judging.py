@@ -19,6 +19,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chalicelib.core.decision import Event
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.execution import Outcome
 from chalicelib.core.group import Freeze, Group
@@ -26,7 +27,7 @@ from chalicelib.core.ids import AlarmId, PolicyId, ScheduleId
 from chalicelib.core.policy import Policy, PolicyMode
 from chalicelib.core.sample import Batch, Sample, one
 from chalicelib.core.schedule import ExecutePolicy, SetSizes
-from chalicelib.flows import alarms, groups, policies, schedules, sweep, watch
+from chalicelib.flows import alarms, groups, policies, scale, schedules, sweep, watch
 from chalicelib.flows.observe import observe
 from chalicelib.ports import Share
 from tests.core import factories
@@ -93,7 +94,7 @@ class Judging(RuleBasedStateMachine):
         silent=st.integers(0, 3),
         ago=st.sampled_from([0, 0, 0, 5, 60, 600, 4000]),
         again=st.integers(0, 2),
-        mishap=mishaps(40),
+        mishap=mishaps(20),
     )
     def members_report(self, value: float, silent: int, ago: int, again: int, mishap: Mishap | None) -> None:
         """A batch with a stranger in it, from who asks again until he is answered, and perhaps then."""
@@ -125,7 +126,7 @@ class Judging(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.clock.pass_(seconds)
 
-    @rule(times=st.integers(0, 2), mishap=mishaps(40))
+    @rule(times=st.integers(0, 2), mishap=mishaps(20))
     def a_minute_ticks(self, times: int, mishap: Mishap | None) -> None:
         """Never, once or twice; and whoever dies has his message delivered again, or lost."""
         self.world.clock.pass_(60)
@@ -142,13 +143,17 @@ class Judging(RuleBasedStateMachine):
                 self.members_report(value, silent=0, ago=ago, again=0, mishap=None)
             self._judge_of(self.world.services)
 
-    @rule(mishap=mishaps(40))
+    @rule(mishap=mishaps(20))
     def news_of_close_watching_is_judged(self, mishap: Mishap | None) -> None:
         if self.world.queue.judgings:
             self.executioner.invoke(lambda: watch.judge_promptly(self.mortal, key()), mishap)
 
-    @rule(mishap=mishaps(40))
-    def a_shard_is_swept(self, mishap: Mishap | None) -> None:
+    @rule(due=st.booleans(), mishap=mishaps(20))
+    def shards_are_swept(self, mishap: Mishap | None, *, due: bool) -> None:
+        """At some time, or when the next schedule falls due."""
+        times = [each.next_due_at for each in self.world.memory.schedules.values() if each.next_due_at]
+        if due:
+            self.world.clock.now = max([self.world.clock.now, *sorted(times)[:1]])
         self.executioner.invoke(self._sweep, mishap)
 
     @rule(
@@ -181,7 +186,7 @@ class Judging(RuleBasedStateMachine):
 
     # What people do.
 
-    @rule(size=st.integers(MIN_SIZE, MAX_SIZE), mishap=mishaps(40))
+    @rule(size=st.integers(MIN_SIZE, MAX_SIZE), mishap=mishaps(20))
     def somebody_wants(self, size: int, mishap: Mishap | None) -> None:
         def run() -> None:
             groups.change(
@@ -194,6 +199,18 @@ class Judging(RuleBasedStateMachine):
             )
 
         self.executioner.invoke(run, mishap)
+
+    @rule(policy_id=st.sampled_from([OUT, IN, SHADOW]), mishap=mishaps(6))
+    def somebody_executes_a_policy(self, policy_id: PolicyId, mishap: Mishap | None) -> None:
+        ask = scale.Ask(
+            project_id=factories.PROJECT,
+            policy_id=policy_id,
+            source="user:user-1",
+            event_id=None,
+            event=Event(),
+            request_id="req-p",
+        )
+        self.executioner.invoke(lambda: scale.scale(self.mortal, ask), mishap)
 
     @rule(seconds=st.sampled_from([None, 0, 30, 300]))
     def somebody_freezes_or_thaws(self, seconds: int | None) -> None:

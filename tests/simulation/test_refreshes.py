@@ -97,7 +97,7 @@ class Refreshing(Service):
 
     # What the machinery does.
 
-    @rule(mishap=mishaps(40))
+    @rule(mishap=mishaps(20))
     def a_round_replaces_members(self, mishap: Mishap | None) -> None:
         before, refresh = self._serving(), self._under_way()
         self._round(mishap)
@@ -113,6 +113,24 @@ class Refreshing(Service):
         for _ in range(rounds):
             self.world.clock.pass_(5)
             self.a_round_replaces_members(None)
+
+    @rule(
+        batch_size=st.integers(1, BATCH_MAX),
+        least=st.none() | st.integers(0, MAX_SIZE),
+        sizes=st.lists(st.integers(0, MAX_SIZE), min_size=1, max_size=3),
+    )
+    def the_group_is_resized_amid_a_batch(self, batch_size: int, least: int | None, sizes: list[int]) -> None:
+        """While new members build, those of the batch and those that are more."""
+        if self.deleted:
+            return
+        if self._under_way() is None:
+            self._begin(replace_all=True, batch_size=batch_size, min_in_service=least)
+        took, self.world.cloud.build = self.world.cloud.build, timedelta(seconds=300)
+        for size in sizes:
+            self.rounds_follow_each_other(2)
+            self.somebody_wants(size, None, as_seen=False)
+        self.rounds_follow_each_other(1)
+        self.world.cloud.build = took
 
     # The laws.
 

@@ -159,7 +159,7 @@ class Service(RuleBasedStateMachine):
 
     # What the machinery does.
 
-    @rule(mishap=mishaps(40, ANY))
+    @rule(mishap=mishaps(20, ANY))
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
         frozen = not self.deleted and self.world.group().freeze is not None
         before, self.when_it_goes_on = self.world.cloud.changes, None
