@@ -27,6 +27,8 @@ from chalice.local import ChaliceRequestHandler, LocalDevServer, ThreadedHTTPSer
 
 from app import app, tick, work
 from chalicelib import wiring
+from chalicelib.api.errors import error_response
+from chalicelib.core.errors import Invalid, TooLarge
 from dev.metrics import serve_metrics
 from dev.receivers import take_messages
 
@@ -35,10 +37,35 @@ _log = logging.getLogger("chalicelib.dev")
 _TOKEN_IN_PATH = re.compile(r"/v1/(hooks(?:/alarms/[^/\s]+/[^/\s]+)?|intake)/[^/?\s]+")
 
 
+_BODY_MAX_BYTES = 10 * 1024 * 1024
+"""As API Gateway: what has more bytes is refused before they are read. Each operation takes less."""
+
+
 class Handler(ChaliceRequestHandler):
     """Answers at once (small writes are not held back), and logs no token of a webhook or an intake."""
 
     disable_nagle_algorithm = True
+
+    def parse_request(self) -> bool:
+        """Read the request but for its body; refuse one whose body is too large, or of a length not told."""
+        if not super().parse_request():
+            return False
+        try:
+            self._require_bounded_body()
+        except (Invalid, TooLarge) as refusal:
+            self.close_connection = True
+            response = error_response(refusal, f"req-{wiring.new_id()}")
+            headers = {**response.headers, "Connection": "close"}
+            self._send_http_response(response.status_code, headers, response.body)
+            return False
+        return True
+
+    def _require_bounded_body(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,15}", length):
+            raise Invalid("request.length", "Send a body as a whole, with its Content-Length.")
+        if int(length) > _BODY_MAX_BYTES:
+            raise TooLarge("request.too_large", f"A body has at most {_BODY_MAX_BYTES} bytes.")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
         """Log the request line without what is secret in it."""

@@ -12,7 +12,7 @@ from dev.client import Document, Refused
 from tests.end_to_end.conftest import MakeGroup
 from tests.end_to_end.site import Party
 from tests.end_to_end.telemetry import Telemetry, seconds_since
-from tests.end_to_end.tls import over_tls
+from tests.tls import over_tls
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -22,9 +22,9 @@ from dev.client import Document, Refused, call_hook
 from dev.stack import Stack
 from tests.deployed import Deployed
 from tests.end_to_end.heat import Orchestration, StackFailed, heat_with_plugin, wait_for_engine
-from tests.end_to_end.proxy import Lost, losing_answers
 from tests.end_to_end.site import Party, Site, is_going
 from tests.end_to_end.telemetry import Telemetry, seconds_since
+from tests.proxy import Lost, losing_answers
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from chalicelib.openstack.session import ServiceUser
 from chalicelib.ports.cloud import CloudUnavailable
 from dev.simcloud import Effect, Fault, SimCloud
 from tests.openstack.site import Site, simulated_site
+from tests.tls import over_tls
 
 
 def tokens_made(cloud: SimCloud) -> int:
@@ -45,6 +47,18 @@ def test_a_token_that_was_not_accepted_is_renewed_once_however_many_ask(sim: Sit
     assert renewed.auth_token != refused.auth_token
     assert user.renew(instead_of=refused) is renewed
     assert tokens_made(cloud) == 2
+
+
+def test_a_keystone_with_a_certificate_of_its_own_is_known_by_it_alone(
+    sim: Site, cloud: SimCloud, tmp_path: Path
+) -> None:
+    with over_tls(cloud.auth_url.removesuffix("/v3"), tmp_path) as url:
+        behind = replace(sim.settings, auth_url=f"{url}/v3")
+        trusting = replace(behind, cacert=str(tmp_path / "loopback.pem"))
+        assert ServiceUser(trusting, lambda: sim.password).access().auth_token
+        with pytest.raises(CloudUnavailable) as caught:
+            ServiceUser(behind, lambda: sim.password).access()
+    assert caught.value.certainly_not_done
 
 
 def test_a_wrong_password_is_our_own_trouble(sim: Site) -> None:

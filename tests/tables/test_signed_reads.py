@@ -14,9 +14,9 @@ from botocore.session import Session
 from chalicelib.tables.database import Database
 from chalicelib.tables.signed_reads import Answer, SignedReads, all_by_botocore
 from tests.at_once import at_once
-from tests.end_to_end.tls import loopback_certificate
 from tests.tables.scripted import Scripted, answer, scripted
 from tests.tables.storage import Storage
+from tests.tls import loopback_certificate
 
 QUERY = {"TableName": "shelves", "KeyConditionExpression": "k = :k"}
 EMPTY = answer(b'{"Items": [], "Count": 0}')

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.end_to_end.proxy import HOST, handler_for, serving
+from tests.proxy import HOST, handler_for, serving
 
 
 @contextmanager
