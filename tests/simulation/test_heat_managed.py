@@ -24,7 +24,7 @@ from tests.fake_cloud import WITHOUT_SUCCESS, Fault
 from tests.simulation.crash import Executioner, Mishap, mishaps, mortal
 from tests.simulation.runs import runs
 from tests.simulation.scenes import its_lease_ends
-from tests.simulation.test_simulation import ANY
+from tests.simulation.test_simulation import ANY, BEFORE_ITS_LEASE
 from tests.world import CALLER, World, key
 
 MAX_SIZE = 12
@@ -39,7 +39,8 @@ class HeatManaged(RuleBasedStateMachine):
         self.executioner = Executioner()
         self.mortal = mortal(self.world.services, self.executioner)
         self.executioner.meanwhile = self._others_go_on
-        self.stood_still = 0
+        self.asked_when_it_goes_on: int | None = None
+        self.asked_too_late = 0
 
     @initialize(adjust=st.sampled_from(Adjust), size=st.integers(1, MAX_SIZE))
     def begin(self, adjust: Adjust, size: int) -> None:
@@ -62,7 +63,23 @@ class HeatManaged(RuleBasedStateMachine):
 
     @rule(mishap=mishaps(20, ANY))
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
+        self.asked_when_it_goes_on = None
         self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
+        if self.asked_when_it_goes_on is not None and mishap != BEFORE_ITS_LEASE:
+            self.asked_too_late += self._asked() - self.asked_when_it_goes_on
+
+    @rule(
+        size=st.integers(1, MAX_SIZE), seconds=st.sampled_from([1, 5, 20]), lies=st.sampled_from([0, 2, 20])
+    )
+    def rounds_follow_each_other(self, size: int, seconds: int, lies: int) -> None:
+        """While Heat can be reached, and lets lie for some time what it is asked for."""
+        self.heat_is_not_as_it_should_be(0, suspended=False, down=False)
+        self.keystone_lets_us_in_or_not(broken=False, for_good=False)
+        self.stack.take_up_seconds = lies
+        self.somebody_wants(size, None)
+        for _ in range(4):
+            self.world.clock.pass_(seconds)
+            self.a_message_is_delivered(None)
 
     @rule(mishap=mishaps(10))
     def a_minute_ticks(self, mishap: Mishap | None) -> None:
@@ -104,7 +121,7 @@ class HeatManaged(RuleBasedStateMachine):
 
     @invariant()
     def nothing_meets_on_the_stack(self) -> None:
-        assert self.stack.overlaps <= self.stood_still, "nothing fences Heat"
+        assert self.stack.overlaps <= self.asked_too_late, "nothing fences Heat"
 
     @invariant()
     def it_is_asked_in_one_way(self) -> None:
@@ -135,8 +152,11 @@ class HeatManaged(RuleBasedStateMachine):
 
     def _others_go_on(self) -> None:
         """While one process stands still its lease ends, and others do rounds."""
-        self.stood_still += 1
         its_lease_ends(self.world)
+        self.asked_when_it_goes_on = self._asked()
+
+    def _asked(self) -> int:
+        return len(self.stack.patches) + len(self.stack.signals)
 
 
 HeatManaged.TestCase.settings = runs(400, 40)

@@ -41,7 +41,7 @@ TOGETHER = factories.a_template()
 ONE_BY_ONE = factories.a_template(scheduler_hints={"group": "server-group"})
 STACK = factories.a_stack_template()
 ANY = tuple(Kind)
-_BEFORE_ITS_LEASE = Mishap(at_call=0, late=False, kind=Kind.STALLS)
+BEFORE_ITS_LEASE = Mishap(at_call=0, late=False, kind=Kind.STALLS)
 LONGEST_WAIT = timedelta(minutes=46)
 """The longest back-off is half an hour, at worst half as much again; then comes the next tick."""
 
@@ -165,11 +165,24 @@ class Service(RuleBasedStateMachine):
         before, self.when_it_goes_on = self.world.cloud.changes, None
         self._round(mishap)
         assert not frozen or self.world.cloud.changes == before
-        if self.when_it_goes_on is not None and mishap != _BEFORE_ITS_LEASE:
+        if self.when_it_goes_on is not None and mishap != BEFORE_ITS_LEASE:
             changes, held, members = self._written()
             assert changes - self.when_it_goes_on[0] <= 1, "only the step it was at"
             assert held == self.when_it_goes_on[1], "it has no lease, and so nothing to write"
             assert members <= self.when_it_goes_on[2]
+
+    @rule(
+        size=st.integers(0, MAX_SIZE),
+        at_call=st.integers(0, 20),
+        late=st.booleans(),
+        really=st.integers(0, 3),
+    )
+    def a_round_with_much_to_do_stands_still(
+        self, size: int, at_call: int, really: int, *, late: bool
+    ) -> None:
+        if really == 0:
+            self.somebody_wants(size, None, as_seen=False)
+            self.a_message_is_delivered(Mishap(at_call, late=late, kind=Kind.STALLS))
 
     @rule(mishap=mishaps(10))
     def a_minute_ticks(self, mishap: Mishap | None) -> None:
