@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.context import Call, known_id
 from chalicelib.api.documents.common import page_links
-from chalicelib.api.documents.groups import MemberDocument, MemberList, MemberPatch, member_document
+from chalicelib.api.documents.members import MemberDocument, MemberList, MemberPatch, member_document
 from chalicelib.api.operation import Reply, operation
 from chalicelib.core.errors import Invalid
 from chalicelib.core.ids import GroupId, MemberId
