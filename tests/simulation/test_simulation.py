@@ -60,6 +60,7 @@ class Service(RuleBasedStateMachine):
         self.acknowledged: dict[str, ExecutionId] = {}
         self.deleted = False
         self.most_wanted = 0
+        self.may_stand_still = False
         self.servers_may_come_unexpected = False
         self.servers_may_show_too_late = False
 
@@ -81,6 +82,11 @@ class Service(RuleBasedStateMachine):
         for id_, by in ((OUT, 3), (IN, -2)):
             policy = factories.a_policy(id=id_, rule=factories.by(by), cooldown_seconds=0)
             self.world.services.policies.create(policy, self.world.limits.quota)
+
+    @initialize(may=st.booleans())
+    def processes_may_stand_still_or_not(self, *, may: bool) -> None:
+        """In half of the runs: once one did, servers may come unexpected, and some laws hold no longer."""
+        self.may_stand_still = may
 
     # What people and alarms do.
 
@@ -161,6 +167,8 @@ class Service(RuleBasedStateMachine):
 
     @rule(mishap=mishaps(20, ANY))
     def a_message_is_delivered(self, mishap: Mishap | None) -> None:
+        if mishap is not None and mishap.kind is Kind.STALLS and not self.may_stand_still:
+            mishap = None
         frozen = not self.deleted and self.world.group().freeze is not None
         before, self.when_it_goes_on = self.world.cloud.changes, None
         self._round(mishap)
@@ -183,6 +191,13 @@ class Service(RuleBasedStateMachine):
         if really == 0:
             self.somebody_wants(size, None, as_seen=False)
             self.a_message_is_delivered(Mishap(at_call, late=late, kind=Kind.STALLS))
+
+    @rule(size=st.integers(0, MAX_SIZE), seconds=st.sampled_from([1, 5, 20, 61]))
+    def a_resized_group_is_looked_at_again_and_again(self, size: int, seconds: int) -> None:
+        self.somebody_wants(size, None, as_seen=False)
+        for _ in range(3):
+            self.a_message_is_delivered(None)
+            self.world.clock.pass_(seconds)
 
     @rule(mishap=mishaps(10))
     def a_minute_ticks(self, mishap: Mishap | None) -> None:
