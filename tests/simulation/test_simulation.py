@@ -248,18 +248,24 @@ class Service(RuleBasedStateMachine):
         self.world.cloud.capacity = capacity
 
     @rule(
-        index=st.integers(0, MAX_SIZE), what=st.sampled_from(["vanish", "stay", "ERROR", "SHUTOFF", "RESCUE"])
+        index=st.integers(0, MAX_SIZE),
+        what=st.sampled_from(["vanish", "stay", "ERROR", "SHUTOFF", "RESCUE"]),
+        at_once=st.booleans(),
     )
-    def something_happens_to_a_server(self, index: int, what: str) -> None:
+    def something_happens_to_a_server(self, index: int, what: str, *, at_once: bool) -> None:
+        """A round sees it at once, or only behind what comes next."""
         machines = self.world.cloud.machines
-        if machines:
-            id_ = list(machines)[index % len(machines)]
-            if what == "vanish":
-                del machines[id_]
-            elif what == "stay":
-                machines[id_].stays = machines[id_].kind is LaunchType.STACK
-            else:
-                machines[id_].forced_status = what
+        if not machines:
+            return
+        id_ = list(machines)[index % len(machines)]
+        if what == "vanish":
+            del machines[id_]
+        elif what == "stay":
+            machines[id_].stays = machines[id_].kind is LaunchType.STACK
+        else:
+            machines[id_].forced_status = what
+        if at_once:
+            self.a_message_is_delivered(None)
 
     @rule(broken=st.booleans(), for_good=st.booleans())
     def keystone_lets_us_in_or_not(self, *, broken: bool, for_good: bool) -> None:
