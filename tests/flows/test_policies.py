@@ -38,7 +38,9 @@ def test_a_policy_that_is_changed_while_it_is_deleted_as_it_was_seen_stays_whole
     executioner = Executioner(meanwhile=rename)
     late = mortal(world.services, executioner)
     executioner.invoke(
-        lambda: policies.delete(late, PROJECT, POLICY, generation=1), Mishap(call, kind=Kind.STALLS)
+        lambda: policies.delete(late, PROJECT, POLICY, generation=1),
+        Mishap(call, kind=Kind.STALLS),
+        tells=True,
     )
     assert executioner.struck
     assert world.services.policies.get(PROJECT, POLICY).name == "new"

@@ -517,7 +517,7 @@ def test_a_schedule_that_is_changed_while_it_is_deleted_as_it_was_seen_stays(wor
     executioner = Executioner(meanwhile=rename)
     late = mortal(s, executioner)
     executioner.invoke(
-        lambda: schedules.delete(late, PROJECT, id_, generation=1), Mishap(call, kind=Kind.STALLS)
+        lambda: schedules.delete(late, PROJECT, id_, generation=1), Mishap(call, kind=Kind.STALLS), tells=True
     )
     assert executioner.struck
     assert s.schedules.get(PROJECT, id_).name == "new"
