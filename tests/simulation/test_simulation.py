@@ -297,7 +297,7 @@ class Service(RuleBasedStateMachine):
 
     @invariant()
     def there_are_never_more_members_than_were_ever_wanted(self) -> None:
-        self.most_wanted = max(self.most_wanted, self._may_be())
+        self._note_what_is_wanted()
         assert self._staying() <= self.most_wanted
 
     @invariant()
@@ -326,9 +326,13 @@ class Service(RuleBasedStateMachine):
 
     def _round(self, mishap: Mishap | None) -> None:
         """Run a round: it makes no more members than are wanted as it begins."""
+        self._note_what_is_wanted()
         before, may_be = self._staying(), self._may_be()
         self.executioner.invoke(lambda: converge(self.mortal, key(), "req-c"), mishap)
         assert self._staying() <= max(before, may_be)
+
+    def _note_what_is_wanted(self) -> None:
+        self.most_wanted = max(self.most_wanted, self._may_be())
 
     def _may_be(self) -> int:
         """Return how many members there may be: those that are wanted now."""
