@@ -87,9 +87,10 @@ def _table(dynamodb: DynamoDBClient, names: Names, schema: TableSchema) -> Repor
         return Report(name, State.DIFFERS, ", ".join(differing))
     kept = schema.name not in HISTORY
     changed, lacking = _set(
-        ("protection from deletion", kept, lambda: _protect(dynamodb, name, found, wanted=kept)),
         ("expiry", schema.expires_by is not None, lambda: _expire(dynamodb, name, schema.expires_by)),
         ("point-in-time recovery", kept, lambda: _recover(dynamodb, name, wanted=kept)),
+        # Last: for some seconds AWS changes nothing else of a table that is being updated.
+        ("protection from deletion", kept, lambda: _protect(dynamodb, name, found, wanted=kept)),
     )
     state = State.CREATED if created else State.CHANGED if changed else State.OK
     return Report(name, state, f"this store has no {' and no '.join(lacking)}" if lacking else "")

@@ -61,8 +61,10 @@ class Handler(ChaliceRequestHandler):
         return True
 
     def _require_bounded_body(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,15}", length):
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        length = lengths[0]
+        in_parts = "Transfer-Encoding" in self.headers or len(lengths) > 1
+        if in_parts or not re.fullmatch("[0-9]{1,15}", length):
             raise Invalid("request.length", "Send a body as a whole, with its Content-Length.")
         if int(length) > _BODY_MAX_BYTES:
             raise TooLarge("request.too_large", f"A body has at most {_BODY_MAX_BYTES} bytes.")

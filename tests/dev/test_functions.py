@@ -41,6 +41,7 @@ def address() -> Iterator[tuple[str, int]]:
         ("Content-Length: 999999999999999", 413, "request.too_large"),
         ("Content-Length: -1", 400, "request.length"),
         ("Content-Length: many", 400, "request.length"),
+        ("Content-Length: 2\r\nContent-Length: 3", 400, "request.length"),
         ("Transfer-Encoding: chunked", 400, "request.length"),
     ],
 )
