@@ -130,6 +130,12 @@ class FakeStack:
             return None
         return "update" if self._work[4] else "signal"
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is at work, and nothing lies."""
+        self.progress()
+        return self._work is None
+
     def patch(self, value: int) -> None:
         """Begin an update."""
         if self.working == "signal" or self._work is not None:

@@ -167,6 +167,11 @@ class BalancedService(Service):
                 assert stands == set()
         assert world.group().former_pools == ()
 
+    def _minutes_to_settle(self) -> int:
+        """Each that stands in a pool may have to leave it, and a load balancer takes one change a round."""
+        standing = sum(len(self.world.balancers.names(pool.id)) for pool in POOLS)
+        return super()._minutes_to_settle() + standing
+
     def _arm_again(self) -> None:
         try:
             super()._arm_again()

@@ -317,12 +317,16 @@ class Service(RuleBasedStateMachine):
             assert not self.deleted or self.servers_may_show_too_late or cloud.machines == {}
             return
         self._arm_again()
-        self.world.settle()
+        self.world.settle(self._minutes_to_settle())
         if self.deleted:
             assert self.world.memory.groups == {}
             assert cloud.machines == {}
             return
         require_exactly_the_wanted_servers(self.world, also=frozenset({"RESCUE"}))
+
+    def _minutes_to_settle(self) -> int:
+        """Return how many minutes it may take, with one round in each."""
+        return 120
 
     def _round(self, mishap: Mishap | None) -> None:
         """Run a round: it makes no more members than are wanted as it begins."""
