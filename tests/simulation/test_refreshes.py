@@ -201,12 +201,12 @@ class Refreshing(Service):
         return super()._may_be() + (0 if refresh is None or self.deleted else refresh.batch_size)
 
     def _serving(self) -> int:
-        """Return how many members serve, show it, and are not to go."""
+        """Return how many members serve and are not to go: of servers that lists show, or that are known."""
         now = self.world.clock.now
         staying = [m for m in self.world.memory.members.values() if m.state is not MemberState.DELETING]
-        known = {m.resource_id for m in staying} | {m.name for m in staying}
-        listed = [m for m in self.world.cloud.machines.values() if m.listed_at <= now]
-        return sum(m.seen(now).status == "ACTIVE" and bool({m.id, m.name} & known) for m in listed)
+        known, awaited = {m.resource_id for m in staying}, {m.name for m in staying}
+        machines = [m for m in self.world.cloud.machines.values() if m.seen(now).status == "ACTIVE"]
+        return sum(m.id in known or (m.name in awaited and m.listed_at <= now) for m in machines)
 
 
 def a_refresh_of(group: Group, id_: RefreshId) -> Refresh:
