@@ -84,7 +84,7 @@ class HeatPlan:
 
 def plan_in_heat(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan:
     """Return what moves the group one round towards the size that is wanted."""
-    early = _stack_unusable(scene) or _at_work(aim, scene, now)
+    early = _stack_unusable(aim, scene) or _at_work(aim, scene, now)
     if early is not None:
         return early
     if aim.asked is not None and aim.asked.mark == scene.mark:
@@ -92,13 +92,14 @@ def plan_in_heat(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan:
     return _failed(aim, scene) or _other_size(aim, scene, now) or _as_wanted(scene)
 
 
-def _stack_unusable(scene: HeatScene) -> HeatPlan | None:
-    """Return the plan for a stack that takes no changes at all."""
+def _stack_unusable(aim: HeatAim, scene: HeatScene) -> HeatPlan | None:
+    """Return the plan for a stack that takes no changes; what a suspended one was asked for may lie there."""
     stack = scene.stack
     if stack.status.action == "DELETE":
         return _stuck(f"The stack {stack.name} is {stack.status.word}.", TroubleKind.REFUSED)
     if stack.status.action == "SUSPEND":
-        return _stuck(f"The stack {stack.name} is {stack.status.word}: resume it.")
+        suspended = _stuck(f"The stack {stack.name} is {stack.status.word}: resume it.")
+        return replace(suspended, asked=aim.asked)
     return None
 
 

@@ -197,6 +197,15 @@ def test_a_suspended_stack_is_not_touched() -> None:
     assert "resume" in why(planned(5, scene))[1]
 
 
+def test_what_a_suspended_stack_was_asked_for_is_not_forgotten() -> None:
+    """Or it would be asked for beside it, once the stack is resumed."""
+    asked = an_asked(3, at=NOW - seconds(5))
+    suspended = a_scene(2, stack=stack(HeatStatus(word="SUSPEND_COMPLETE")))
+    assert planned(3, suspended, SIGNAL, asked=asked).asked == asked
+    resumed = planned(3, a_scene(2), SIGNAL, asked=asked)
+    assert (resumed.step, resumed.asked) == (None, asked)
+
+
 def test_a_parameter_that_is_gone_is_said() -> None:
     scene = a_scene(2, stack=stack(COMPLETE, other="1"))
     assert "no parameter size" in why(planned(5, scene))[1]
