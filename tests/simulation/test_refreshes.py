@@ -115,17 +115,23 @@ class Refreshing(Service):
             self.a_round_replaces_members(None)
 
     @rule(
+        serving=st.integers(1, 6),
         batch_size=st.integers(1, BATCH_MAX),
         least=st.none() | st.integers(0, MAX_SIZE),
         sizes=st.lists(st.integers(0, MAX_SIZE), min_size=1, max_size=3),
     )
-    def the_group_is_resized_amid_a_batch(self, batch_size: int, least: int | None, sizes: list[int]) -> None:
-        """While new members build, those of the batch and those that are more."""
+    def the_group_is_resized_amid_a_batch(
+        self, serving: int, batch_size: int, least: int | None, sizes: list[int]
+    ) -> None:
+        """While old members serve and new ones build: those of the batch, and those that are more."""
         if self.deleted:
             return
+        took, self.world.cloud.build = self.world.cloud.build, timedelta(seconds=3)
+        self.somebody_wants(serving, None, as_seen=False)
+        self.rounds_follow_each_other(3)
+        self.world.cloud.build = timedelta(seconds=300)
         if self._under_way() is None:
             self._begin(replace_all=True, batch_size=batch_size, min_in_service=least)
-        took, self.world.cloud.build = self.world.cloud.build, timedelta(seconds=300)
         for size in sizes:
             self.rounds_follow_each_other(2)
             self.somebody_wants(size, None, as_seen=False)
