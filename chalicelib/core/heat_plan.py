@@ -84,22 +84,21 @@ class HeatPlan:
 
 def plan_in_heat(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan:
     """Return what moves the group one round towards the size that is wanted."""
-    early = _stack_unusable(aim, scene) or _at_work(aim, scene, now)
+    early = _stack_unusable(scene) or _at_work(aim, scene, now)
     if early is not None:
-        return early
+        return replace(early, asked=aim.asked)  # it may lie there for as long as nothing of it can be seen
     if aim.asked is not None and aim.asked.mark == scene.mark:
         aim = replace(aim, asked=None)  # it never reached Heat, or was dropped
     return _failed(aim, scene) or _other_size(aim, scene, now) or _as_wanted(scene)
 
 
-def _stack_unusable(aim: HeatAim, scene: HeatScene) -> HeatPlan | None:
-    """Return the plan for a stack that takes no changes; what a suspended one was asked for may lie there."""
+def _stack_unusable(scene: HeatScene) -> HeatPlan | None:
+    """Return the plan for a stack that takes no changes at all."""
     stack = scene.stack
     if stack.status.action == "DELETE":
         return _stuck(f"The stack {stack.name} is {stack.status.word}.", TroubleKind.REFUSED)
     if stack.status.action == "SUSPEND":
-        suspended = _stuck(f"The stack {stack.name} is {stack.status.word}: resume it.")
-        return replace(suspended, asked=aim.asked)
+        return _stuck(f"The stack {stack.name} is {stack.status.word}: resume it.")
     return None
 
 
@@ -115,11 +114,11 @@ def _at_work(aim: HeatAim, scene: HeatScene, now: datetime) -> HeatPlan | None:
     if busy is not None:
         tried_again = aim.trouble is not None and aim.trouble.kind is TroubleKind.BUILD
         if asked is not None and (tried_again or now - asked.at < OURS_FOR):
-            return HeatPlan(moves=True, asked=asked)
+            return HeatPlan(moves=True)
         reason = f"Heat is at work on the stack {scene.stack.name} ({busy}); it is left in peace until then."
-        return HeatPlan(setback=Setback(kind=TroubleKind.CLOUD, reason=reason), asked=asked)
+        return HeatPlan(setback=Setback(kind=TroubleKind.CLOUD, reason=reason))
     if asked is not None and _may_lie(asked, aim, scene) and now - asked.at < TAKEN_UP_WITHIN:
-        return HeatPlan(moves=True, asked=asked)
+        return HeatPlan(moves=True)
     return None
 
 
