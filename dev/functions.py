@@ -62,11 +62,10 @@ class Handler(ChaliceRequestHandler):
 
     def _require_bounded_body(self) -> None:
         lengths = self.headers.get_all("Content-Length", ["0"])
-        length = lengths[0]
-        in_parts = "Transfer-Encoding" in self.headers or len(lengths) > 1
-        if in_parts or not re.fullmatch("[0-9]{1,15}", length):
+        told = len(lengths) == 1 and re.fullmatch("[0-9]{1,15}", lengths[0])
+        if not told or "Transfer-Encoding" in self.headers:
             raise Invalid("request.length", "Send a body as a whole, with its Content-Length.")
-        if int(length) > _BODY_MAX_BYTES:
+        if int(lengths[0]) > _BODY_MAX_BYTES:
             raise TooLarge("request.too_large", f"A body has at most {_BODY_MAX_BYTES} bytes.")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)

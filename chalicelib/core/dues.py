@@ -122,7 +122,7 @@ def _let_enter(
     for id_, seen in crowd.serving.items():
         if id_ in entered:
             continue
-        address = address_for(pool, seen.resource.addresses if seen.resource else ())
+        address = _address(pool, seen)
         where = f" on network {pool.network}" if pool.network else ""
         if address is None or (address, pool.protocol_port) in taken:
             what = f"no fixed address{where}" if address is None else f"another member's address {address}"
@@ -146,8 +146,13 @@ def _in_place(stands: PoolMember, pool: Pool, seen: Sight) -> bool:
 
     A server of which Nova shows no address at the moment keeps the one that it has.
     """
-    address = address_for(pool, seen.resource.addresses if seen.resource else ())
+    address = _address(pool, seen)
     return stands.place == (stands.address if address is None else address, pool.protocol_port)
+
+
+def _address(pool: Pool, seen: Sight) -> str | None:
+    """Return the address by which the pool is to reach a member, if Nova shows one."""
+    return address_for(pool, seen.resource.addresses if seen.resource else ())
 
 
 def _with_weight(stands: PoolMember, weight: int) -> PoolEntry:

@@ -138,7 +138,7 @@ class FakeStack:
 
     def patch(self, value: int) -> None:
         """Begin an update."""
-        if self.working == "signal" or self._work is not None:
+        if not self.at_rest:
             self.overlaps += 1
         self.patches.append(value)
         if not self.min_size <= value <= self.max_size:
@@ -151,11 +151,10 @@ class FakeStack:
     def signal(self, policy: str) -> None:
         """Begin what a policy does, unless something is at work or a cooldown holds."""
         self.signals.append(policy)
-        self.progress()
-        if self._work is not None:
+        if not self.at_rest:
             self.overlaps += 1
         held = self.cooldown_until is not None and self.now() < self.cooldown_until
-        if self._work is not None or held or self.failed_update:
+        if not self.at_rest or held or self.failed_update:
             return
         size = max(self.min_size, min(self.max_size, len(self.members) + STEPS[policy]))
         self._begin(policy, size, timedelta(seconds=self.take_up_seconds), is_update=False)
