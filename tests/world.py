@@ -41,6 +41,8 @@ QUOTA = Quota(
 )
 UNLIMITED = Rates(**dict.fromkeys((each.name for each in fields(Rates)), 10**9))
 """The clock of most tests stands still, so all that they do falls into one minute."""
+SETTLES_WITHIN_MINUTES = 120
+"""With a round in each; the longest back-off is half an hour."""
 LIMITS = Limits(quota=QUOTA, rates=UNLIMITED, shards=2, steps_max=8)
 CALLER = Caller(
     user_id=UserId("user-1"), project_id=factories.PROJECT, roles=frozenset({"member"}), token="token"
@@ -167,7 +169,7 @@ class World:
         for group_key in dict.fromkeys(group_key for group_key, _, _ in waiting):
             converge(self.services, group_key, "req-1")
 
-    def settle(self, minutes: int = 120) -> None:
+    def settle(self, minutes: int = SETTLES_WITHIN_MINUTES) -> None:
         """Let minutes pass, each with its tick, until every group is settled.
 
         Raises:

@@ -1,9 +1,9 @@
 """Refreshes amid everything else that happens: other wishes, faults, deaths and lost messages.
 
-Beside the laws of any group: what a round does never leaves fewer members in service than must serve; while
-there is a refresh, there may be a batch of members beyond those wanted; one refresh at a time has not ended,
-and the group knows it. When the faults stop it succeeds within a bounded number of minutes, and every member
-is of the group's configuration.
+Beside the laws of any group: what a round does never leaves fewer members in service than must serve, as far
+as their servers are known or listed; while there is a refresh, there may be a batch of members beyond those
+wanted; one refresh at a time has not ended, and the group knows it. When the faults stop it succeeds within a
+bounded number of minutes, and every member is of the group's configuration.
 """
 
 from __future__ import annotations

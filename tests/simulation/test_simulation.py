@@ -33,7 +33,7 @@ from tests.fakes.memory import Held
 from tests.simulation.crash import Executioner, Kind, Mishap, mishaps, mortal
 from tests.simulation.laws import require_exactly_the_wanted_servers
 from tests.simulation.runs import runs
-from tests.world import CALLER, World, key
+from tests.world import CALLER, SETTLES_WITHIN_MINUTES, World, key
 
 OUT, IN = PolicyId("policy-out"), PolicyId("policy-in")
 MAX_SIZE = 12
@@ -326,7 +326,7 @@ class Service(RuleBasedStateMachine):
 
     def _minutes_to_settle(self) -> int:
         """Return how many minutes it may take, with one round in each."""
-        return 120
+        return SETTLES_WITHIN_MINUTES
 
     def _round(self, mishap: Mishap | None) -> None:
         """Run a round: it makes no more members than are wanted as it begins."""
